@@ -1,0 +1,71 @@
+// How a technique declares itself: plain data, declared once. The form, the parser, the defaults, the command line's help, the
+// docs table and the type of the options all derive from it. It survives `structuredClone` and JSON, so it holds no functions.
+
+/** The option is shown only while another option has this value. */
+export type ShowWhen = Readonly<Record<string, string | number | boolean>>
+
+interface OptionCommon {
+  readonly label: string
+  readonly help: string
+  readonly advanced?: boolean
+  readonly showWhen?: ShowWhen
+}
+export interface IntegerOption extends OptionCommon {
+  readonly kind: 'integer'
+  readonly default: number
+  readonly min: number
+  readonly max: number
+  readonly unit?: string
+  readonly sweep?: readonly number[]
+}
+export interface ChoiceOption<C extends string = string> extends OptionCommon {
+  readonly kind: 'choice'
+  readonly choices: readonly C[]
+  readonly default: NoInfer<C>
+  readonly sweep?: readonly NoInfer<C>[]
+}
+export interface ToggleOption extends OptionCommon {
+  readonly kind: 'toggle'
+  readonly default: boolean
+  readonly sweep?: readonly boolean[]
+}
+export type OptionSpec = IntegerOption | ChoiceOption | ToggleOption
+export type OptionSpecs = Readonly<Record<string, OptionSpec>>
+
+type ValueOf<O> =
+  O extends ChoiceOption<infer C> ? C : O extends IntegerOption ? number : O extends ToggleOption ? boolean : never
+/** The typed option values of a spec's `options`. */
+export type OptionsOf<O extends OptionSpecs> = { readonly [K in keyof O]: ValueOf<O[K]> }
+
+export interface TechniqueSpec<Id extends string = string, O extends OptionSpecs = OptionSpecs> {
+  readonly id: Id
+  readonly label: string
+  readonly summary: string
+  /** Raised when the same options may give different bytes; part of the recipe key. */
+  readonly version: number
+  readonly options: O
+  readonly needs: {
+    /** Runs on real data only (`recipe/needs-calibration` without any). */
+    readonly calibration: boolean
+    /** The ai.onnx opset that the result needs at least; lower models are raised to it. */
+    readonly opset: number
+  }
+  /** Promises that the contract tests hold the technique to. */
+  readonly keeps: {
+    /** A second run changes nothing. */
+    readonly idempotent: boolean
+    /** Names, types and shapes of graph inputs and outputs stay. */
+    readonly interface: boolean
+  }
+}
+
+export const defineSpec = <const Id extends string, const O extends OptionSpecs>(
+  spec: TechniqueSpec<Id, O>,
+): TechniqueSpec<Id, O> => spec
+
+export const integer = (option: Omit<IntegerOption, 'kind'>): IntegerOption => ({ kind: 'integer', ...option })
+export const choice = <const C extends string>(option: Omit<ChoiceOption<C>, 'kind'>): ChoiceOption<C> => ({
+  kind: 'choice',
+  ...option,
+})
+export const toggle = (option: Omit<ToggleOption, 'kind'>): ToggleOption => ({ kind: 'toggle', ...option })
