@@ -1,0 +1,63 @@
+// IEEE 754 half precision: conversion from and to float32, round to nearest even, exact to the bit (NaN payloads included as far as
+// they fit). float16 data are bit patterns in a Uint16Array. Saturation and other policies belong to the techniques that want them.
+
+const INFINITY_BITS = 0x7c00
+/** The largest finite float16. */
+export const FLOAT16_MAX = 65504
+/** The smallest positive float16, a subnormal: 2^-24. */
+export const FLOAT16_MIN_POSITIVE = 2 ** -24
+
+/** float32 values → float16 bit patterns. From 65520 on a value becomes infinity. */
+export function encodeFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const source = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  const target = new Uint16Array(values.length)
+  for (let i = 0; i < source.length; i++) target[i] = roundBits(source[i] as number)
+  return target
+}
+
+/** float16 bit patterns → float32 values; exact. */
+export function decodeFloat16(patterns: Uint16Array): Float32Array<ArrayBuffer> {
+  const target = new Uint32Array(patterns.length)
+  for (let i = 0; i < patterns.length; i++) target[i] = widenBits(patterns[i] as number)
+  return new Float32Array(target.buffer)
+}
+
+/** float32 bits → float16 bits. */
+function roundBits(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000
+  const magnitude = bits & 0x7fffffff
+  if (magnitude >= 0x47800000) return sign | roundHuge(magnitude)
+  if (magnitude < 0x38800000) return sign | roundSubnormal(magnitude)
+  // Rebias the exponent (127 → 15) and round half to even; a carry out of the mantissa lands in the exponent, as it should.
+  return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13)
+}
+
+/** 65536 and above, infinity and NaN. A NaN whose payload does not reach the upper ten bits must not turn into infinity. */
+function roundHuge(magnitude: number): number {
+  if (magnitude <= 0x7f800000) return INFINITY_BITS
+  return INFINITY_BITS | ((magnitude >>> 13) & 0x3ff || 1)
+}
+
+/** Below 2^-14: the result counts units of 2^-24. */
+function roundSubnormal(magnitude: number): number {
+  const exponent = magnitude >>> 23
+  if (exponent < 102) return 0
+  const mantissa = (magnitude & 0x7fffff) | 0x800000
+  const shift = 126 - exponent
+  const units = mantissa >>> shift
+  const rest = mantissa & ((1 << shift) - 1)
+  const half = 1 << (shift - 1)
+  return rest > half || (rest === half && (units & 1) === 1) ? units + 1 : units
+}
+
+/** float16 bits → float32 bits. */
+function widenBits(pattern: number): number {
+  const sign = (pattern & 0x8000) << 16
+  const magnitude = pattern & 0x7fff
+  if (magnitude >= INFINITY_BITS) return sign | 0x7f800000 | ((magnitude & 0x3ff) << 13)
+  if (magnitude >= 0x400) return sign | ((magnitude << 13) + 0x38000000)
+  if (magnitude === 0) return sign
+  // A subnormal: shift its leading one to bit 10, which float32 does not store.
+  const shift = Math.clz32(magnitude) - 21
+  return sign | ((113 - shift) << 23) | (((magnitude << shift) & 0x3ff) << 13)
+}
