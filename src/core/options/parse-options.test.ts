@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest'
+
+import { LabError } from '../errors/lab-error'
+import { defaultOptions, parseOptions } from './parse-options'
+import { choice, integer, toggle } from './spec'
+
+const specs = {
+  bits: integer({ label: 'Bits', help: '', default: 8, min: 2, max: 8 }),
+  granularity: choice({ label: 'One scale per', help: '', choices: ['tensor', 'channel'], default: 'channel' }),
+  symmetric: toggle({ label: 'Symmetric', help: '', default: true }),
+}
+
+function problem(raw: unknown): LabError {
+  try {
+    parseOptions(specs, raw, 'steps[0].options')
+  } catch (error) {
+    if (error instanceof LabError) return error
+  }
+  throw new Error('expected a LabError')
+}
+
+test('missing options take their default', () => {
+  expect(parseOptions(specs, { bits: 4 }, 'o')).toEqual({ bits: 4, granularity: 'channel', symmetric: true })
+  expect(defaultOptions(specs)).toEqual({ bits: 8, granularity: 'channel', symmetric: true })
+})
+
+test.each([
+  [{ bits: 1 }, 'steps[0].options.bits is 1, expected an integer from 2 to 8.'],
+  [{ bits: 4.5 }, 'steps[0].options.bits is 4.5, expected an integer from 2 to 8.'],
+  [{ bits: '4' }, 'steps[0].options.bits is "4", expected an integer from 2 to 8.'],
+  [{ granularity: 'row' }, 'steps[0].options.granularity is "row", expected one of "tensor", "channel".'],
+  [{ symmetric: 1 }, 'steps[0].options.symmetric is 1, expected true or false.'],
+  [{ colour: 1 }, 'steps[0].options.colour is "colour", expected one of "bits", "granularity", "symmetric".'],
+  [[], 'steps[0].options is [], expected an object.'],
+])('%j is refused with the path of the offending value', (raw, message) => {
+  const error = problem(raw)
+  expect(error.code).toBe('options/invalid')
+  expect(error.message).toBe(message)
+})
+
+test('inherited names are not options', () => {
+  expect(problem(JSON.parse('{"__proto__": {}}')).details['path']).toBe('steps[0].options.__proto__')
+  expect(problem({ toString: 1 }).code).toBe('options/invalid')
+})
