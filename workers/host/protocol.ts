@@ -1,0 +1,193 @@
+// What crosses between the page and its workers: plain data and handles only. The page imports these types and nothing else from here.
+// Model bytes travel as `Blob` handles, which are cloned by reference; decoded models and sessions never leave their worker.
+// Read `job.ts` (worker side) and `src/app/jobs/run-job.ts` (page side) next.
+
+import type { WireError } from '../../src/core/errors/lab-error'
+import type { NamedValues } from '../../src/core/pass/tensor-value'
+import type { StepReport } from '../../src/core/pass/run-recipe'
+import type { Recipe } from '../../src/core/recipe/recipe'
+import type { ModelSummary } from '../../src/core/report/model-summary'
+import type { EngineFacts, EngineId, EngineTensorInfo } from '../../src/engines/engine'
+import type { EnvironmentRecord } from '../../src/engines/environment-record'
+import type { LatencyComparison } from '../../src/measure/compare-latency'
+import type { EngineCheck } from '../../src/measure/engine-check'
+import type { Fidelity } from '../../src/measure/fidelity'
+
+export type JobReply<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: WireError }
+/** `fraction` 0…1; arrives at most ten times a second. */
+export type JobProgress = (fraction: number, what: string) => void
+/** A worker method. Any message on `cancel` asks it to stop; it then replies `job/cancelled`. */
+export type Job<I, O> = (input: I, cancel: MessagePort, progress: JobProgress) => Promise<JobReply<O>>
+export type JobInput<J> = J extends Job<infer I, infer _O> ? I : never
+export type JobOutput<J> = J extends Job<infer _I, infer O> ? O : never
+
+/** Names a model within the page's life. */
+export type ModelId = string & { readonly __brand: 'ModelId' }
+
+export interface ExternalFile {
+  /** `location` as the model states it. */
+  readonly path: string
+  readonly file: Blob
+}
+
+/** A model as handles: everything a worker needs to read it, at any time, as often as it must. */
+export interface ModelFile {
+  readonly id: ModelId
+  readonly file: Blob
+  readonly externalData: readonly ExternalFile[]
+}
+
+/** Real data, by reference: the worker fetches (own origin only) or reads it. */
+export type DatasetRef =
+  { readonly kind: 'zoo'; readonly id: string } | { readonly kind: 'npz'; readonly name: string; readonly file: Blob }
+
+// compress.worker.ts
+
+export interface LoadedModel {
+  readonly model: ModelFile
+  readonly summary: ModelSummary
+  /** SHA-256 of the model file, hex. */
+  readonly sha256: string
+}
+
+export interface CompressRequest {
+  readonly model: ModelFile
+  /** Name of the result; the page chooses it. */
+  readonly resultId: ModelId
+  readonly recipe: Recipe
+  readonly calibration?: DatasetRef | undefined
+}
+
+export interface Compression {
+  /** The result: its blob is the .onnx file to download, race or compress further. */
+  readonly model: ModelFile
+  readonly summary: ModelSummary
+  readonly report: { readonly steps: readonly StepReport[]; readonly totalMs: number }
+  /** As run: with the calibration ranges filled in. */
+  readonly recipe: Recipe
+  readonly recipeKey: string
+}
+
+export interface CompressApi {
+  /** `files`: the model, then what may be its external data, by name. */
+  load: Job<{ readonly id: ModelId; readonly files: readonly { name: string; file: Blob }[] }, LoadedModel>
+  compress: Job<CompressRequest, Compression>
+  /** Forgets a decoded model; unknown ids are fine. */
+  release: Job<ModelId, null>
+}
+
+// engine.worker.ts
+
+export interface EngineConfig {
+  readonly engine: EngineId
+  readonly threads: number
+}
+
+export interface EngineStart {
+  readonly facts: EngineFacts
+  readonly environment: EnvironmentRecord
+}
+
+/** Free dimensions by name; what is not given gets a stated default. */
+export type FreeDimensions = Readonly<Record<string, number>>
+
+export interface ModelInterface {
+  readonly inputs: readonly EngineTensorInfo[]
+  readonly outputs: readonly EngineTensorInfo[]
+  /** Sizes that were used for symbolic dimensions. */
+  readonly freeDimensions: FreeDimensions
+  /** Reading the file, ms. */
+  readonly loadMs: number
+  /** Creating the session, ms. */
+  readonly sessionMs: number
+}
+
+/** What the models are fed with. Synthetic inputs follow names, dtypes and ranks, and every result says so. */
+export type InputSource =
+  | { readonly kind: 'synthetic'; readonly seed: number; readonly count: number }
+  | { readonly kind: 'dataset'; readonly dataset: DatasetRef; readonly count: number }
+  | { readonly kind: 'values'; readonly feeds: readonly NamedValues[] }
+
+export interface LatencyJobRequest {
+  /** The first is the original. */
+  readonly variants: readonly { readonly label: string; readonly model: ModelFile }[]
+  readonly inputs: InputSource
+  readonly freeDimensions?: FreeDimensions | undefined
+  /** Time to sample, after warm-up. */
+  readonly seconds: number
+  /** Half width of "the same": 0.02. */
+  readonly margin: number
+  readonly seed: number
+}
+
+export interface ColdStart {
+  readonly label: string
+  readonly loadMs: number
+  readonly sessionMs: number
+  readonly firstRunMs: number
+}
+
+export interface LatencyJobResult {
+  readonly comparison: LatencyComparison
+  /** In the order of the request's variants. */
+  readonly variants: readonly ColdStart[]
+  readonly isSynthetic: boolean
+  readonly freeDimensions: FreeDimensions
+  readonly environment: EnvironmentRecord
+}
+
+export interface CheckRequest {
+  readonly model: ModelFile
+  readonly inputs: InputSource
+  readonly freeDimensions?: FreeDimensions | undefined
+}
+
+export interface FidelityRequest {
+  readonly original: ModelFile
+  readonly variant: ModelFile
+  readonly inputs: InputSource
+  readonly freeDimensions?: FreeDimensions | undefined
+}
+
+export interface FidelityResult {
+  readonly fidelity: Fidelity
+  readonly isSynthetic: boolean
+}
+
+export interface AccuracyRequest {
+  readonly variants: readonly ModelFile[]
+  readonly dataset: DatasetRef
+  /** Samples `from` (included) to `to` (excluded); `to` is cut at the size of the data set. */
+  readonly from: number
+  readonly to: number
+}
+
+export interface Predictions {
+  readonly from: number
+  readonly to: number
+  /** Samples in the whole data set. */
+  readonly size: number
+  readonly labels: Int32Array
+  /** One array per variant: the class with the largest score (the lowest index among equals). */
+  readonly classes: readonly Int32Array[]
+}
+
+export interface OutputsRequest {
+  readonly model: ModelFile
+  readonly feeds: NamedValues
+  readonly freeDimensions?: FreeDimensions | undefined
+  readonly wanted?: readonly string[] | undefined
+}
+
+export interface EngineApi {
+  start: Job<EngineConfig, EngineStart>
+  describe: Job<
+    EngineConfig & { readonly model: ModelFile; readonly freeDimensions?: FreeDimensions | undefined },
+    ModelInterface
+  >
+  compareLatency: Job<EngineConfig & LatencyJobRequest, LatencyJobResult>
+  engineCheck: Job<EngineConfig & CheckRequest, EngineCheck>
+  fidelity: Job<EngineConfig & FidelityRequest, FidelityResult>
+  accuracy: Job<EngineConfig & AccuracyRequest, Predictions>
+  outputs: Job<EngineConfig & OutputsRequest, NamedValues>
+}
