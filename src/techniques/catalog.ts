@@ -1,0 +1,14 @@
+// Every technique of Lathe, by id: plain data, imported by the page, the parser and the command line. No pass code is reachable from here.
+// A new technique is one folder, one line here and one line in passes.ts (docs/adding-a-technique.md). The order is the one people see.
+
+import { spec as castFloat16 } from './cast-float16/spec'
+import { spec as foldBatchNorm } from './fold-batch-norm/spec'
+import { spec as foldConstants } from './fold-constants/spec'
+
+export const catalog = {
+  'fold-batch-norm': foldBatchNorm,
+  'fold-constants': foldConstants,
+  'cast-float16': castFloat16,
+} as const
+
+export type TechniqueId = keyof typeof catalog

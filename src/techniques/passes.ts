@@ -1,0 +1,14 @@
+// The code of every technique, by id. Imported only where passes run: workers, the command line, tests. A technique of the catalogue that
+// has no line here is a compile error.
+
+import type { Apply } from '../core/pass/technique'
+import { apply as castFloat16 } from './cast-float16/apply'
+import type { catalog, TechniqueId } from './catalog'
+import { apply as foldBatchNorm } from './fold-batch-norm/apply'
+import { apply as foldConstants } from './fold-constants/apply'
+
+export const passes: { readonly [K in TechniqueId]: Apply<(typeof catalog)[K]> } = {
+  'fold-batch-norm': foldBatchNorm,
+  'fold-constants': foldConstants,
+  'cast-float16': castFloat16,
+}
