@@ -9,15 +9,17 @@ import type { Recipe } from '../../src/core/recipe/recipe'
 import type { ModelSummary } from '../../src/core/report/model-summary'
 import type { EngineFacts, EngineId, EngineTensorInfo } from '../../src/engines/engine'
 import type { EnvironmentRecord } from '../../src/engines/environment-record'
-import type { LatencyComparison } from '../../src/measure/compare-latency'
+import type { LatencyComparison } from '../../src/measure/latency-comparison'
 import type { EngineCheck } from '../../src/measure/engine-check'
 import type { Fidelity } from '../../src/measure/fidelity'
 
 export type JobReply<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: WireError }
 /** `fraction` 0…1; arrives at most ten times a second. */
 export type JobProgress = (fraction: number, what: string) => void
-/** A worker method. Any message on `cancel` asks it to stop; it then replies `job/cancelled`. */
-export type Job<I, O> = (input: I, cancel: MessagePort, progress: JobProgress) => Promise<JobReply<O>>
+/** What the page tells a running job: stop, or that the page was hidden and timings are spoilt. */
+export type ControlMessage = 'cancel' | 'disturbed'
+/** A worker method. After `cancel` on `control` it replies `job/cancelled` as soon as it has stopped. */
+export type Job<I, O> = (input: I, control: MessagePort, progress: JobProgress) => Promise<JobReply<O>>
 export type JobInput<J> = J extends Job<infer I, infer _O> ? I : never
 export type JobOutput<J> = J extends Job<infer _I, infer O> ? O : never
 

@@ -1,0 +1,34 @@
+// Names what ONNX Runtime throws. Its messages are text from C++, so the name comes from patterns seen in version 1.30;
+// whatever matches none stays `engine/failed` with the runtime's own words.
+
+import { LabError } from '../../src/core/errors/lab-error'
+import type { ErrorCode } from '../../src/core/errors/codes'
+
+const PATTERNS: readonly (readonly [RegExp, ErrorCode])[] = [
+  [
+    /device (is |was )?lost|lost device|external instance reference no longer exists|device was destroyed/i,
+    'device/lost',
+  ],
+  [
+    /out of memory|bad_alloc|cannot enlarge memory|fail(ed)? to allocate|allocation failed|invalid (typed )?array.*length/i,
+    'device/out-of-memory',
+  ],
+  [
+    /NOT_IMPLEMENTED|Could not find an implementation|node_provider_type\.empty|not a registered function\/op|unsupported data type|unsupported model IR|ERROR_CODE: 9|opset \d+ is under development|max supported (opset|IR)/i,
+    'model/unsupported',
+  ],
+]
+/** After these the WebAssembly module is in no known state: only a fresh worker helps. */
+const FATAL = /Aborted\(|unreachable|memory access out of bounds|table index is out of bounds|null function/i
+
+/** `doing`: what was asked for, such as `opening the model`. `details.fatal` marks an engine that cannot go on. */
+export function asEngineError(error: unknown, engine: string, doing: string): LabError {
+  if (error instanceof LabError) return error
+  const text = error instanceof Error ? error.message : String(error)
+  const isStack = text.includes('call stack')
+  const found = PATTERNS.find(([pattern]) => pattern.test(text))?.[1]
+  const code = found ?? (error instanceof RangeError && !isStack ? 'device/out-of-memory' : 'engine/failed')
+  const fatal = code === 'device/lost' || FATAL.test(text)
+  const message = `${engine} stopped while ${doing}: ${text.trim().replace(/\.?$/, '.')}`
+  return new LabError(code, message, { engine, ...(fatal && { fatal }) }, { cause: error })
+}
