@@ -2,6 +2,8 @@
 // The report is plain JSON: it goes into run records and over the worker boundary as it is.
 
 import type { Rng } from '../core/numeric/rng'
+import type { Drift } from './drift'
+import type { PairDecision } from './pair-test'
 
 export interface LatencyRequest {
   /** Number of variants, at least 2; variant 0 is the original. */
@@ -87,30 +89,7 @@ export interface VariantLatency {
   readonly isBatched: boolean
 }
 
-export type LatencyVerdict = 'faster' | 'slower' | 'same' | 'undecided'
-
-export interface PairComparison {
+export interface PairComparison extends PairDecision {
   readonly a: 0
   readonly b: number
-  /** Latency of b ÷ latency of a (Hodges–Lehmann), at the look that decided. */
-  readonly ratio: number
-  /** 95 % interval of the ratio, valid whatever look stopped; null below ten blocks. */
-  readonly ci95: readonly [number, number] | null
-  readonly verdict: LatencyVerdict
-  readonly stopped: 'clear' | 'same' | 'budget'
-  /** Blocks that the ratio and interval rest on. */
-  readonly blocks: number
-  readonly looks: number
-  /** log(b ÷ a) of each of these blocks, in order. */
-  readonly blockDifferences: readonly number[]
-}
-
-export interface Drift {
-  /** Index of the first block after the step, among the blocks that count. */
-  readonly atBlock: number
-  /** Slowdown of the geometric mean over all variants, above 1. */
-  readonly factor: number
-  /** Median per variant before and after, ms. */
-  readonly beforeMs: readonly number[]
-  readonly afterMs: readonly number[]
 }

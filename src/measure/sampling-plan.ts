@@ -1,0 +1,66 @@
+// How a comparison of latencies is sampled: inferences per slot, order of the slots in a block, number of blocks, and the moments
+// at which the result may be looked at. Decisions only, no clock: `compareLatency` and the simulation of its error rates share it.
+
+import type { Rng } from '../core/numeric/rng'
+
+/** Below this many blocks there is no interval. */
+export const MIN_BLOCKS = 10
+const MAX_BLOCKS = 256
+const MIN_RUNS_PER_SLOT = 5
+/** What is timed at once must take this many steps of the clock. */
+const MIN_STEPS = 50
+/** Above this, one inference makes a slot. */
+const LONG_RUN_MS = 100
+
+const FINAL_LOOK = { fraction: 1, z: 2.12 }
+/** Critical value of the last look. */
+export const FINAL_Z = FINAL_LOOK.z
+/** Lan–DeMets boundaries for looks at these fractions, spending 0.05 · t^1.5 (`spendingBoundaries` makes the same figures). */
+export const LOOKS = [
+  { fraction: 0.16, z: 2.97 },
+  { fraction: 0.22, z: 2.96 },
+  { fraction: 0.31, z: 2.8 },
+  { fraction: 0.45, z: 2.6 },
+  { fraction: 0.67, z: 2.37 },
+  FINAL_LOOK,
+]
+
+export interface Look {
+  /** The look falls after this many blocks. */
+  readonly blocks: number
+  /** Two-sided critical value of this look. */
+  readonly z: number
+}
+
+export interface SamplingPlan {
+  readonly blocks: number
+  /** In order; the last one is at `blocks`. Empty below `MIN_BLOCKS`. */
+  readonly looks: readonly Look[]
+}
+
+/** Both times in ms. The plan has at least one block, whatever the budget. */
+export function planSampling(budgetMs: number, blockMs: number): SamplingPlan {
+  const blocks = Math.max(1, Math.min(MAX_BLOCKS, Math.floor(budgetMs / blockMs)))
+  const looks = LOOKS.map(({ fraction, z }) => ({ blocks: Math.round(fraction * blocks), z }))
+  return { blocks, looks: looks.filter((look) => look.blocks >= MIN_BLOCKS) }
+}
+
+export interface SlotPlan {
+  /** Inferences after the switch run. */
+  readonly runs: number
+  /** True when these are timed at once. */
+  readonly isBatched: boolean
+}
+
+/** `runMs`: typical time of one inference, above 0. */
+export function planSlot(runMs: number, timerStepMs: number): SlotPlan {
+  if (runMs > LONG_RUN_MS) return { runs: 1, isBatched: false }
+  const steps = MIN_STEPS * timerStepMs
+  return { runs: Math.max(MIN_RUNS_PER_SLOT, Math.ceil(steps / runMs)), isBatched: runMs < steps }
+}
+
+/** Variants in the order of a block's slots: a random permutation and its reverse (A B B A or B A A B for two). */
+export function blockOrder(variantCount: number, rng: Rng): readonly number[] {
+  const order = rng.shuffle(Array.from({ length: variantCount }, (_, variant) => variant))
+  return [...order, ...order.toReversed()]
+}
