@@ -1,10 +1,10 @@
-// A graph under change. A technique opens a draft, edits it and calls `finish()`, which drops what nothing uses any more, sorts the
-// nodes topologically and returns a new immutable graph. The original graph and its tensors are never touched.
+// A graph under change. A technique opens a draft, edits it and calls `finish()`, which drops weights that nothing uses
+// any more (`Constant` nodes too), sorts the nodes topologically and returns a new immutable graph. The original graph and its tensors are never touched.
 
 import { LabError } from '../errors/lab-error'
 import type { Graph } from './graph'
 import { capturedValues, indexGraph, valuesRead, type GraphIndex } from './graph-index'
-import { nodeLabel, subgraphs, type Attribute, type Node } from './node'
+import { isOp, nodeLabel, subgraphs, type Attribute, type Node } from './node'
 import type { ValueInfo, ValueType } from './shape'
 import type { Tensor } from './tensor'
 import { sortTopologically } from './topological-sort'
@@ -57,7 +57,7 @@ export class GraphDraft {
 
   /** Adds a weight under `tensor.name`, which must be fresh or already an initializer's (then it is replaced). */
   setInitializer(tensor: Tensor): void {
-    if (!this.#initializers.has(tensor.name) && this.index.producer(tensor.name)) {
+    if (!this.#initializers.has(tensor.name) && this.#nodes.some(({ outputs }) => outputs.includes(tensor.name))) {
       throw new LabError('pass/invariant', `"${tensor.name}" is made by a node and cannot become an initializer.`)
     }
     this.#names.add(tensor.name)
@@ -104,15 +104,28 @@ export class GraphDraft {
     this.mapNodes((node) => (which(node) && valuesRead(node).has(from) ? readInstead(node, from, to) : node))
   }
 
+  /** `redirect` for many values in one sweep: each name of the map is read as what it maps to, which is no key itself. */
+  redirectAll(renames: ReadonlyMap<string, string>): void {
+    this.mapNodes((node) => {
+      let next = node
+      for (const from of valuesRead(node)) {
+        const to = renames.get(from)
+        if (to !== undefined) next = readInstead(next, from, to)
+      }
+      return next
+    })
+  }
+
   /** Declares the type of a value that this draft made. */
   setType(name: string, type: ValueType): void {
     this.#valueInfos.set(name, { name, type })
   }
 
   finish(): Graph {
-    const nodes = sortTopologically(this.#nodes, this.#original)
     const used = new Set(this.#original.outputs.map(({ name }) => name))
-    for (const node of nodes) for (const name of valuesRead(node)) used.add(name)
+    for (const node of this.#nodes) for (const name of valuesRead(node)) used.add(name)
+    const wanted = this.#nodes.filter((node) => !isOp(node, 'Constant') || node.outputs.some((name) => used.has(name)))
+    const nodes = sortTopologically(wanted, this.#original)
     const inputs = new Set(this.#original.inputs.map(({ name }) => name))
     const defined = new Set(nodes.flatMap(({ outputs }) => outputs))
     return {
