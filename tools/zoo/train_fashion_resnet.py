@@ -1,6 +1,6 @@
 """Trains the Fashion-MNIST ResNet on CPU. Resumable: one checkpoint an epoch, run it again to go on.
 
-    python3 tools/zoo/train_fashion_resnet.py --work /tmp/fashion-resnet --epochs 12
+    python3 tools/zoo/train_fashion_resnet.py --work /tmp/fashion-resnet --epochs 10
 
 Data: Debian package dataset-fashion-mnist (MIT, Zalando), the official 60,000 / 10,000 split.
 Augmentation: random crop (pad 2) and flip. The schedule is that of training.py.
@@ -40,4 +40,4 @@ def augment(x, rng):
 
 
 if __name__ == "__main__":
-    fit(ResNet, write_onnx, augment, load, parse_options(__doc__.splitlines()[0], "/usr/share/datasets/fashion-mnist", 12))
+    fit(ResNet, write_onnx, augment, load, parse_options(__doc__.splitlines()[0], "/usr/share/datasets/fashion-mnist", 10))

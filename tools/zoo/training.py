@@ -7,6 +7,7 @@ The test images only report accuracy, they never choose anything: the last epoch
 import argparse
 import json
 import os
+import sys
 import time
 
 import torch
@@ -72,6 +73,8 @@ def fit(make_model, write_onnx, augment, load, options):
     history = []
     if os.path.exists(checkpoint_path):
         state = torch.load(checkpoint_path, weights_only=True)
+        if state["schedule"]["total_steps"] != schedule.total_steps:
+            sys.exit(f"{checkpoint_path} belongs to a schedule of {state['schedule']['total_steps']} steps, this one has {schedule.total_steps}")
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         schedule.load_state_dict(state["schedule"])
