@@ -8,7 +8,7 @@ declare class TextEncoder {
   encode(text: string): Uint8Array<ArrayBuffer>
 }
 declare class TextDecoder {
-  constructor(label?: string, options?: { readonly fatal?: boolean })
+  constructor(label?: string, options?: { readonly fatal?: boolean; readonly ignoreBOM?: boolean })
   decode(bytes?: Uint8Array): string
 }
 /** `subtle` is absent in insecure contexts (plain http on a LAN address). */

@@ -53,6 +53,7 @@ export function valuesRead(node: Node): ReadonlySet<string> {
 /** Names that a subgraph uses and does not define: values of the graphs around it. */
 export function capturedValues(graph: Graph): ReadonlySet<string> {
   const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()])
+  for (const name of graph.sparseInitializers ?? []) own.add(name)
   for (const node of graph.nodes) for (const output of node.outputs) own.add(output)
   const captured = new Set<string>()
   for (const node of graph.nodes) for (const name of valuesRead(node)) if (!own.has(name)) captured.add(name)

@@ -12,6 +12,8 @@ export interface Graph {
   readonly inputs: readonly ValueInfo[]
   readonly outputs: readonly ValueInfo[]
   readonly initializers: ReadonlyMap<string, Tensor>
+  /** Names of weights that the file stores in sparse form; they are carried, not interpreted. */
+  readonly sparseInitializers?: readonly string[]
   /** Declared types of inner values, by value name. Inputs and outputs are not repeated here. */
   readonly valueInfos: ReadonlyMap<string, ValueInfo>
   readonly carried?: Carried
