@@ -58,14 +58,13 @@ export function broadcastDims(a: Dim, b: Dim): Dim {
 
 /** Broadcasts shapes of any rank; undefined as soon as one is. */
 export function broadcastShapes(shapes: readonly (Shape | undefined)[]): Shape | undefined {
-  let result: Shape | undefined = []
-  for (const shape of shapes) {
-    if (!shape) return undefined
-    const [long, short]: [Shape, Shape] = shape.length > result.length ? [shape, result] : [result, shape]
-    const offset = long.length - short.length
-    result = long.map((dim, axis) => (axis < offset ? dim : broadcastDims(dim, short[axis - offset] ?? null)))
-  }
-  return result
+  return shapes.reduce<Shape | undefined>((result, shape) => result && shape && broadcastTwo(result, shape), [])
+}
+
+function broadcastTwo(a: Shape, b: Shape): Shape {
+  const [long, short] = a.length >= b.length ? [a, b] : [b, a]
+  const offset = long.length - short.length
+  return long.map((dim, axis) => (axis < offset ? dim : broadcastDims(dim, short[axis - offset] ?? null)))
 }
 
 /** What holds for either of two shapes: the same rank, else undefined; the same dimension, else null. */

@@ -26,7 +26,8 @@ function uniteElements(a: ValueType | undefined, b: ValueType | undefined): Valu
 const construct: Rule = (context) => {
   const elements = Array.from({ length: context.inputCount }, (_, input) => typeOfFacts(context.facts(input)))
   const isKnown = elements.every((element) => element !== undefined)
-  return [sequenceFacts(isKnown ? elements.reduce(uniteElements) : elements.find((element) => element !== undefined))]
+  const united = elements.reduce(uniteElements, elements[0])
+  return [sequenceFacts(isKnown ? united : withoutShape(united))]
 }
 
 const insert: Rule = (context) => {
