@@ -10,7 +10,7 @@ const PATTERNS: readonly (readonly [RegExp, ErrorCode])[] = [
     'device/lost',
   ],
   [
-    /out of memory|bad_alloc|cannot enlarge memory|fail(ed)? to allocate|allocation failed|invalid (typed )?array.*length/i,
+    /out of memory|bad_alloc|cannot enlarge memory|fail(ed)? to allocate|allocation failed|invalid (typed )?array.*length|SafeIntOnOverflow/i,
     'device/out-of-memory',
   ],
   [
@@ -19,7 +19,8 @@ const PATTERNS: readonly (readonly [RegExp, ErrorCode])[] = [
   ],
 ]
 /** After these the WebAssembly module is in no known state: only a fresh worker helps. */
-const FATAL = /Aborted\(|unreachable|memory access out of bounds|table index is out of bounds|null function/i
+const FATAL =
+  /Aborted\(|unreachable|memory access out of bounds|table index is out of bounds|null function|no available backend|initWasm/i
 
 /** `doing`: what was asked for, such as `opening the model`. `details.fatal` marks an engine that cannot go on. */
 export function asEngineError(error: unknown, engine: string, doing: string): LabError {
@@ -29,6 +30,15 @@ export function asEngineError(error: unknown, engine: string, doing: string): La
   const found = PATTERNS.find(([pattern]) => pattern.test(text))?.[1]
   const code = found ?? (error instanceof RangeError && !isStack ? 'device/out-of-memory' : 'engine/failed')
   const fatal = code === 'device/lost' || FATAL.test(text)
-  const message = `${engine} stopped while ${doing}: ${text.trim().replace(/\.?$/, '.')}`
+  const message = `${engine} stopped while ${doing}: ${inFewWords(text)}`
   return new LabError(code, message, { engine, ...(fatal && { fatal }) }, { cause: error })
+}
+
+/** Without the wrapping of the C interface and the path of the build machine; `cause` keeps the whole text. */
+function inFewWords(text: string): string {
+  const [, words = text] = text.split('ERROR_MESSAGE:')
+  return words
+    .replaceAll(/\/\S*\/(?=onnxruntime\/)/g, '')
+    .trim()
+    .replace(/\.?$/, '.')
 }

@@ -9,7 +9,7 @@ import type { Recipe } from '../../src/core/recipe/recipe'
 import type { ModelSummary } from '../../src/core/report/model-summary'
 import type { EngineFacts, EngineId, EngineTensorInfo } from '../../src/engines/engine'
 import type { EnvironmentRecord } from '../../src/engines/environment-record'
-import type { LatencyComparison } from '../../src/measure/latency-comparison'
+import type { LatencyComparison, WarmUpRule } from '../../src/measure/latency-comparison'
 import type { EngineCheck } from '../../src/measure/engine-check'
 import type { Fidelity } from '../../src/measure/fidelity'
 
@@ -80,9 +80,12 @@ export interface CompressApi {
 
 // engine.worker.ts
 
+/** Comes with every request, so that a fresh worker knows what to start. */
 export interface EngineConfig {
   readonly engine: EngineId
   readonly threads: number
+  /** Whether the page is in view: the worker cannot see it. */
+  readonly pageVisible: boolean
 }
 
 export interface EngineStart {
@@ -92,6 +95,11 @@ export interface EngineStart {
 
 /** Free dimensions by name; what is not given gets a stated default. */
 export type FreeDimensions = Readonly<Record<string, number>>
+
+export interface InterfaceRequest {
+  readonly model: ModelFile
+  readonly freeDimensions?: FreeDimensions | undefined
+}
 
 export interface ModelInterface {
   readonly inputs: readonly EngineTensorInfo[]
@@ -117,8 +125,10 @@ export interface LatencyJobRequest {
   readonly freeDimensions?: FreeDimensions | undefined
   /** Time to sample, after warm-up. */
   readonly seconds: number
-  /** Half width of "the same": 0.02. */
-  readonly margin: number
+  /** Half width of "the same"; the procedure's default when absent. */
+  readonly margin?: number | undefined
+  /** For tests; the procedure's rule when absent. */
+  readonly warmUp?: WarmUpRule | undefined
   readonly seed: number
 }
 
@@ -183,13 +193,22 @@ export interface OutputsRequest {
 
 export interface EngineApi {
   start: Job<EngineConfig, EngineStart>
-  describe: Job<
-    EngineConfig & { readonly model: ModelFile; readonly freeDimensions?: FreeDimensions | undefined },
-    ModelInterface
-  >
+  describe: Job<EngineConfig & InterfaceRequest, ModelInterface>
   compareLatency: Job<EngineConfig & LatencyJobRequest, LatencyJobResult>
   engineCheck: Job<EngineConfig & CheckRequest, EngineCheck>
   fidelity: Job<EngineConfig & FidelityRequest, FidelityResult>
   accuracy: Job<EngineConfig & AccuracyRequest, Predictions>
   outputs: Job<EngineConfig & OutputsRequest, NamedValues>
+}
+
+/** What one worker asks of the reference engine's worker: sessions by number, on plain WASM with one thread. */
+export interface InferenceApi {
+  /** `model` is moved, not copied. */
+  openSession(
+    model: Uint8Array<ArrayBuffer>,
+  ): Promise<
+    JobReply<{ readonly id: number; readonly inputNames: readonly string[]; readonly outputNames: readonly string[] }>
+  >
+  runSession(id: number, feeds: NamedValues, wanted?: readonly string[]): Promise<JobReply<NamedValues>>
+  closeSession(id: number): Promise<JobReply<void>>
 }

@@ -1,24 +1,70 @@
 // The page's side of compression: opens models and runs recipes in the compress worker. It keeps file handles, never weights,
 // so a worker that died or ended is replaced without anybody noticing more than the time to read the file again.
 
-import type { Compression, DatasetRef, LoadedModel, ModelId } from '../../../workers/host/protocol'
+import type {
+  Compression,
+  CompressApi,
+  DatasetRef,
+  LoadedModel,
+  ModelFile,
+  ModelId,
+} from '../../../workers/host/protocol'
+import { LabError } from '../../core/errors/lab-error'
 import type { Recipe } from '../../core/recipe/recipe'
-import type { JobOptions } from './supervised-worker'
+import { newModelId } from './model-file'
+import type { JobOptions } from './run-job'
+import { SupervisedWorker, type WorkerOptions } from './supervised-worker'
 
-export declare class CompressClient {
-  constructor()
+export interface CompressJob {
+  /** A loaded model or an earlier result. */
+  readonly modelId: ModelId
+  readonly recipe: Recipe
+  readonly calibration?: DatasetRef | undefined
+}
+
+export class CompressClient {
+  readonly #worker: SupervisedWorker<CompressApi>
+  readonly #files = new Map<ModelId, ModelFile>()
+
+  constructor(options: Partial<WorkerOptions> = {}) {
+    this.#worker = new SupervisedWorker({ name: 'compress', spawn, ...options })
+  }
+
   /**
    * Opens a model: the `.onnx` among `files` and, beside it, its external data. Throws `model/*` for what the file is,
-   * `job/cancelled`, `worker/died`.
+   * `data/invalid` when there is not exactly one model, `job/cancelled`, `worker/died`.
    */
-  load(files: readonly File[] | Blob, options?: JobOptions): Promise<LoadedModel>
-  /** Runs `recipe` on a loaded model or an earlier result. Throws what `runRecipe` throws. */
-  compress(
-    request: { readonly modelId: ModelId; readonly recipe: Recipe; readonly calibration?: DatasetRef },
-    options?: JobOptions,
-  ): Promise<Compression>
+  async load(files: readonly File[] | Blob, options?: JobOptions): Promise<LoadedModel> {
+    const named =
+      files instanceof Blob
+        ? [{ name: 'model.onnx', file: files }]
+        : files.map((file) => ({ name: file.webkitRelativePath || file.name, file }))
+    const loaded = await this.#worker.run('load', { id: newModelId(), files: named }, options)
+    this.#files.set(loaded.model.id, loaded.model)
+    return loaded
+  }
+
+  /** Throws what `runRecipe` throws, `job/cancelled`, `worker/died`. The result is kept until it is released. */
+  async compress({ modelId, recipe, calibration }: CompressJob, options?: JobOptions): Promise<Compression> {
+    const model = this.#files.get(modelId)
+    if (!model) throw new LabError('internal', `The model "${modelId}" is not loaded.`)
+    const request = { model, resultId: newModelId(), recipe, calibration }
+    const compression = await this.#worker.run('compress', request, options)
+    this.#files.set(compression.model.id, compression.model)
+    return compression
+  }
+
   /** Forgets a model or result here and in the worker. */
-  release(id: ModelId): void
+  async release(id: ModelId): Promise<void> {
+    this.#files.delete(id)
+    if (this.#worker.isAlive) await this.#worker.run('release', id)
+  }
+
   /** Ends the worker; pending jobs reject with `worker/died`. The next call starts a fresh one. */
-  end(): void
+  end(): void {
+    this.#worker.end()
+  }
 }
+
+const spawn = (): Worker =>
+  new Worker(new URL('../../../workers/compress.worker.ts', import.meta.url), { type: 'module', name: 'compress' })

@@ -1,16 +1,17 @@
-// The page's side of one engine: runs, checks and times models in that engine's own worker. One client per engine build and
+// The page's side of one engine: runs, checks and times models in that engine's own worker. One client per engine and
 // thread count, because a worker holds one WebAssembly module for its whole life.
 
 import type {
   AccuracyRequest,
   CheckRequest,
+  EngineApi,
+  EngineConfig,
   EngineStart,
   FidelityRequest,
   FidelityResult,
-  FreeDimensions,
+  InterfaceRequest,
   LatencyJobRequest,
   LatencyJobResult,
-  ModelFile,
   ModelInterface,
   OutputsRequest,
   Predictions,
@@ -18,29 +19,69 @@ import type {
 import type { NamedValues } from '../../core/pass/tensor-value'
 import type { EngineId } from '../../engines/engine'
 import type { EngineCheck } from '../../measure/engine-check'
-import type { JobOptions } from './supervised-worker'
+import type { JobOptions } from './run-job'
+import { SupervisedWorker, type WorkerOptions } from './supervised-worker'
 
-/** Every method throws `engine/*`, `device/*`, `job/cancelled`, `worker/died`; the next call gets a fresh worker where needed. */
-export declare class EngineClient {
-  /** `threads`: 1…n for `ort-wasm`; more than one needs cross-origin isolation, without it one is used. */
-  constructor(engine: EngineId, threads?: number)
+/**
+ * Every method throws `engine/*`, `device/*`, `model/*`, `job/cancelled` and `worker/died`; after any of them the next call goes on,
+ * in a fresh worker where the old one cannot. Jobs of one client run one after another.
+ */
+export class EngineClient {
   readonly engine: EngineId
+  /** As asked for; without cross-origin isolation one thread is used (`EngineStart.facts.threads` tells). */
+  readonly threads: number
+  readonly #worker: SupervisedWorker<EngineApi>
+
+  constructor(engine: EngineId, threads = 1, options: Partial<WorkerOptions> = {}) {
+    this.engine = engine
+    this.threads = threads
+    this.#worker = new SupervisedWorker({ name: engine, spawn, ...options })
+  }
+
   /** Loads the runtime, probes it and runs its self-tests. Every other method does so too when it must. */
-  start(options?: JobOptions): Promise<EngineStart>
-  describe(
-    request: { readonly model: ModelFile; readonly freeDimensions?: FreeDimensions },
-    options?: JobOptions,
-  ): Promise<ModelInterface>
-  /** Times variants against the first one (measuring.md). */
-  compareLatency(request: LatencyJobRequest, options?: JobOptions): Promise<LatencyJobResult>
-  /** Same file, this engine against plain WASM with optimization disabled: the only check that hides a speed. */
-  engineCheck(request: CheckRequest, options?: JobOptions): Promise<EngineCheck>
-  /** Variant against original on this engine; ask the `ort-wasm` client, it is the reference. */
-  fidelity(request: FidelityRequest, options?: JobOptions): Promise<FidelityResult>
-  /** Classes that the variants predict for a range of samples; call it in stages. */
-  accuracy(request: AccuracyRequest, options?: JobOptions): Promise<Predictions>
-  /** Runs once. */
-  outputs(request: OutputsRequest, options?: JobOptions): Promise<NamedValues>
-  /** Ends the worker and gives its memory back; pending jobs reject with `worker/died`. */
-  end(): void
+  start(options?: JobOptions): Promise<EngineStart> {
+    return this.#worker.run('start', this.#config, options)
+  }
+
+  /** Inputs and outputs as the engine sees them. */
+  describe(request: InterfaceRequest, options?: JobOptions): Promise<ModelInterface> {
+    return this.#worker.run('describe', { ...this.#config, ...request }, options)
+  }
+
+  /** Times variants against the first one (docs/measuring.md). */
+  compareLatency(request: LatencyJobRequest, options?: JobOptions): Promise<LatencyJobResult> {
+    return this.#worker.run('compareLatency', { ...this.#config, ...request }, options)
+  }
+
+  /** The same file on this engine and on plain WASM with optimization disabled: the only check that hides a speed. */
+  engineCheck(request: CheckRequest, options?: JobOptions): Promise<EngineCheck> {
+    return this.#worker.run('engineCheck', { ...this.#config, ...request }, options)
+  }
+
+  /** Variant against original, both on the reference engine whatever this client's is. */
+  fidelity(request: FidelityRequest, options?: JobOptions): Promise<FidelityResult> {
+    return this.#worker.run('fidelity', { ...this.#config, ...request }, options)
+  }
+
+  /** Classes that the variants predict for a range of samples; call it in stages, the sessions stay open in between. */
+  accuracy(request: AccuracyRequest, options?: JobOptions): Promise<Predictions> {
+    return this.#worker.run('accuracy', { ...this.#config, ...request }, options)
+  }
+
+  /** Runs once; the session stays open for the next call on the same model. */
+  outputs(request: OutputsRequest, options?: JobOptions): Promise<NamedValues> {
+    return this.#worker.run('outputs', { ...this.#config, ...request }, options)
+  }
+
+  /** Ends the worker and gives its memory back; pending jobs reject with `worker/died`. The next call starts a fresh one. */
+  end(): void {
+    this.#worker.end()
+  }
+
+  get #config(): EngineConfig {
+    return { engine: this.engine, threads: this.threads, pageVisible: document.visibilityState === 'visible' }
+  }
 }
+
+const spawn = (): Worker =>
+  new Worker(new URL('../../../workers/engine.worker.ts', import.meta.url), { type: 'module', name: 'engine' })

@@ -1,0 +1,70 @@
+// Owns decoded models by id and runs recipes on them. Thin: opening is in `host/open-model.ts`, running in `src/core/pass/run-recipe.ts`.
+
+import { expose } from 'comlink'
+
+import { encodeParts } from '../src/core/onnx/encode-parts'
+import { runRecipe, type RecipeHost } from '../src/core/pass/run-recipe'
+import { summarizeModel } from '../src/core/report/model-summary'
+import { catalog } from '../src/techniques/catalog'
+import { passes } from '../src/techniques/passes'
+import { openCalibration } from './host/dataset-source'
+import { job, type JobContext } from './host/job'
+import { openFiles, reopen, type OpenModel } from './host/open-model'
+import type { CompressApi, Compression, CompressRequest, ModelFile, ModelId } from './host/protocol'
+import { ReferenceEngine } from './host/reference-engine'
+
+/** Decoded models. A cache: requests carry the handles, so a fresh worker reads again what it needs. */
+const models = new Map<ModelId, OpenModel>()
+
+async function opened(file: ModelFile, context: JobContext): Promise<OpenModel> {
+  const model = models.get(file.id) ?? (await reopen(file, context))
+  models.set(file.id, model)
+  return model
+}
+
+async function compress(request: CompressRequest, context: JobContext): Promise<Compression> {
+  const start = performance.now()
+  const original = await opened(request.model, context)
+  const engine = new ReferenceEngine(context.signal)
+  const host: RecipeHost = {
+    checkpoint: () => context.checkpoint(),
+    progress: context.progress,
+    now: () => performance.now(),
+    infer: engine,
+    ...(request.calibration && { calibration: await openCalibration(request.calibration, context.signal) }),
+  }
+  try {
+    const result = await runRecipe(original.model, original.sha256, request.recipe, { catalog, passes }, host)
+    await context.checkpoint()
+    // Blob parts must not be views of shared memory; the encoder's never are.
+    const file = new Blob(encodeParts(result.model) as Uint8Array<ArrayBuffer>[], { type: 'application/octet-stream' })
+    const { recipe, recipeKey, steps } = result
+    const totalMs = performance.now() - start
+    const summary = summarizeModel(result.model, file.size)
+    return {
+      model: { id: request.resultId, file, externalData: [] },
+      summary,
+      report: { steps, totalMs },
+      recipe,
+      recipeKey,
+    }
+  } finally {
+    engine.end()
+  }
+}
+
+const api: CompressApi = {
+  load: job(async ({ id, files }, context) => {
+    const open = await openFiles(id, files, context)
+    models.set(id, open)
+    const summary = summarizeModel(open.model, open.file.file.size)
+    return { model: open.file, summary, sha256: open.sha256 }
+  }),
+  compress: job(compress),
+  release: job(async (id) => {
+    models.delete(id)
+    return null
+  }),
+}
+
+expose(api)
