@@ -5,7 +5,8 @@ import { choice, defineSpec, toggle } from '../../core/options/spec'
 export const spec = defineSpec({
   id: 'quantize-dynamic',
   label: 'Quantize dynamically',
-  summary: 'Computes in 8-bit integers; the ranges of activations are measured while the model runs, so it needs no data.',
+  summary:
+    'Computes in 8-bit integers; the ranges of activations are measured while the model runs, so it needs no data.',
   version: 1,
   options: {
     weightType: choice({

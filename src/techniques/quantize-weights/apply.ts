@@ -1,0 +1,94 @@
+// Stores weights as 8-bit integers behind DequantizeLinear nodes. Everything else of the graph stays as it is: the model computes in
+// float, with weights rounded to 255 or 256 steps. Read plan.ts for which weights are taken and along which axis.
+
+import type { Graph } from '../../core/model/graph'
+import { constantNodeTensor } from '../../core/model/graph-index'
+import { inferShapes } from '../../core/model/infer-shapes'
+import { mapGraphs, type GraphEdit } from '../../core/model/map-graphs'
+import { attributes, subgraphs } from '../../core/model/node'
+import { quantizeWeight } from '../../core/numeric/quantize-weight'
+import { raiseOpset } from '../../core/onnx/raise-opset'
+import type { Apply, Note } from '../../core/pass/technique'
+import { isCandidate, planWeights, type PlannedWeight, type WeightOptions } from './plan'
+import { spec } from './spec'
+
+export const apply: Apply<typeof spec> = async (model, options, context) => {
+  const notes: Note[] = []
+  const total = Math.max(countCandidates(model.graph, options), 1)
+  let done = 0
+  const raised = raiseOpset(model, spec.needs.opset)
+  const quantized = await mapGraphs(raised, inferShapes(raised), async (edit) => {
+    const plan = planWeights(edit.draft.nodes, edit.draft.index, options)
+    notes.push(...plan.notes)
+    const renames = new Map<string, string>()
+    for (const weight of plan.weights) {
+      await context.checkpoint()
+      context.progress(done++ / total, weight.tensor.name)
+      const dequantized = storeAsIntegers(edit, weight, options)
+      if (dequantized !== undefined) renames.set(weight.tensor.name, dequantized)
+      notes.push(noteOn(weight, options, dequantized !== undefined))
+    }
+    edit.draft.redirectAll(renames)
+    return renames.size > 0
+  })
+  context.progress(1, 'done')
+  if (model.functions.length > 0) notes.push(FUNCTIONS_NOTE)
+  if (quantized === raised) return { model, notes: [...notes, nothingToDo(options)] }
+  return { model: quantized, notes }
+}
+
+/** Adds the integers and their DequantizeLinear; returns its output, or undefined when the weight cannot be quantized. */
+function storeAsIntegers(edit: GraphEdit, { tensor, axis }: PlannedWeight, options: WeightOptions): string | undefined {
+  const { draft, freshName } = edit
+  const { name, dims } = tensor
+  const names = {
+    quantized: freshName(`${name}_quantized`),
+    scale: freshName(`${name}_scale`),
+    zeroPoint: freshName(`${name}_zero_point`),
+  }
+  const format = { dtype: options.weightType, axis, isSymmetric: options.weightType === 'int8' }
+  const parts = quantizeWeight(tensor, format, names)
+  if (!parts) return undefined
+  for (const part of [parts.quantized, parts.scale, parts.zeroPoint]) draft.setInitializer(part)
+  const output = freshName(`${name}_DequantizeLinear_Output`)
+  draft.addNode({
+    opType: 'DequantizeLinear',
+    name: `${name}_DequantizeLinear`,
+    inputs: [names.quantized, names.scale, names.zeroPoint],
+    outputs: [output],
+    attributes: attributes(axis === undefined ? {} : { axis }),
+  })
+  draft.setType(output, { kind: 'tensor', dtype: 'float32', shape: dims })
+  return output
+}
+
+function noteOn({ tensor, axis }: PlannedWeight, { weightType }: WeightOptions, isDone: boolean): Note {
+  const subject = tensor.name
+  if (!isDone) {
+    return { kind: 'skipped', subject, text: `"${subject}" stays in float: it holds values that are not finite.` }
+  }
+  const scales = axis === undefined ? 'one scale' : `${tensor.dims[axis] ?? 0} scales along axis ${axis}`
+  return { kind: 'changed', subject, text: `"${subject}" is stored as ${weightType} with ${scales}.` }
+}
+
+const FUNCTIONS_NOTE: Note = {
+  kind: 'skipped',
+  text: "Weights inside the model's functions stay in float: their types depend on the call.",
+}
+
+const nothingToDo = ({ minElements }: WeightOptions): Note => ({
+  kind: 'skipped',
+  text: `No float32 weight of ${minElements} numbers or more was found, so the model is unchanged.`,
+})
+
+/** Upper bound of the work, for the progress bar: every constant that is large enough, in bodies too. */
+function countCandidates(graph: Graph, options: WeightOptions): number {
+  let count = 0
+  for (const tensor of graph.initializers.values()) if (isCandidate(tensor, options)) count++
+  for (const node of graph.nodes) {
+    const tensor = constantNodeTensor(node)
+    if (tensor && isCandidate(tensor, options)) count++
+    for (const { graph: body } of subgraphs(node)) count += countCandidates(body, options)
+  }
+  return count
+}
