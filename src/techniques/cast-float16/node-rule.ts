@@ -1,0 +1,62 @@
+// Which precision an operator wants for each float32 input and gives for each float32 output once the model is converted.
+
+import type { TypeScope } from '../../core/model/infer-shapes'
+import { dtypeCode } from '../../core/model/dtype'
+import { intAttribute, isOp, subgraphs, type Node } from '../../core/model/node'
+import { BLOCKED, FLOAT_ONLY } from './float-only.table'
+
+export type Precision = 'float16' | 'float32'
+
+export interface NodeRule {
+  /** `any`: the operator takes the value as it comes. */
+  wants(input: number): Precision | 'any'
+  /** `flexible`: the operator can give either, as its readers prefer. */
+  gives(output: number): Precision | 'flexible'
+  /** Why the operator stays in float32; absent where it does not. */
+  readonly blockedBy?: string
+}
+
+export interface RuleContext {
+  readonly opset: number
+  /** Calls of the model's own functions. */
+  isCall(node: Node): boolean
+}
+
+export const isFloat32 = (types: TypeScope, value: string): boolean => {
+  const type = value === '' ? undefined : types.type(value)
+  return type?.kind === 'tensor' && type.dtype === 'float32'
+}
+
+const CAST_TO_FLOAT32 = dtypeCode('float32')
+/** They read the shape or convert by themselves. */
+const TAKES_ANY: ReadonlySet<string> = new Set(['Cast', 'Shape', 'Size'])
+
+export function nodeRule(node: Node, types: TypeScope, context: RuleContext): NodeRule {
+  // The borders of bodies stay float32: what a loop carries must have one type all the way round.
+  if (subgraphs(node).length > 0) return { wants: () => 'float32', gives: () => 'float32' }
+  const blockedBy = blockReason(node, types, context)
+  if (blockedBy) return { wants: () => 'float32', gives: () => 'float32', blockedBy }
+  if (isOp(node, 'Constant')) return { wants: () => 'any', gives: () => 'flexible' }
+  if (isOp(node, 'Cast') && intAttribute(node, 'to', 0) === CAST_TO_FLOAT32) {
+    return { wants: () => 'any', gives: () => 'flexible' }
+  }
+  if (TAKES_ANY.has(node.opType)) return { wants: () => 'any', gives: () => 'float16' }
+  const floatOnly = FLOAT_ONLY[node.opType]?.find(({ from, to }) => from <= context.opset && context.opset <= to)
+  return {
+    wants: (input) => (floatOnly?.inputs.includes(input) ? 'float32' : 'float16'),
+    gives: (output) => (floatOnly?.outputs.includes(output) ? 'float32' : 'float16'),
+  }
+}
+
+function blockReason(node: Node, types: TypeScope, { isCall }: RuleContext): string | undefined {
+  if (isCall(node)) return 'it calls a function of the model, whose body is left as it is'
+  if (node.domain !== '') return `operators of ${node.domain} are left as they are`
+  if (BLOCKED.has(node.opType)) return 'it needs the range or the precision of float32'
+  for (const name of [...node.inputs, ...node.outputs]) {
+    if (name === '') continue
+    const type = types.type(name)
+    if (!type) return `the type of "${name}" is not known`
+    if (type.kind !== 'tensor') return `"${name}" is a ${type.kind}, not a tensor`
+  }
+  return undefined
+}
