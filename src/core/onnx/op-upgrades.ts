@@ -1,0 +1,272 @@
+// What must change in a node when the ai.onnx opset rises past a version that redefined its operator: the table of such operators from
+// opset 7 to MAX_OPSET, read off the ONNX schemas. Redefinitions that keep old nodes valid (more types, a new optional input
+// or attribute, a reworded text) need nothing and are not listed.
+
+import { LabError } from '../errors/lab-error'
+import { intAttribute, intsAttribute, nodeLabel, stringAttribute, type Attribute, type Node } from '../model/node'
+import type { ValueType } from '../model/shape'
+import { makeTensor, viewAs, type Tensor } from '../model/tensor'
+import { encodeFloat16 } from '../numeric/float16'
+
+/** The newest opset whose redefinitions are in the table. */
+export const MAX_OPSET = 26
+/** Older opsets had other broadcasting rules. */
+export const MIN_OPSET = 7
+
+export interface UpgradeContext {
+  /** The opset that is being reached. */
+  readonly opset: number
+  type(value: string): ValueType | undefined
+  constant(value: string): Tensor | undefined
+  freshName(base: string): string
+  /** Adds a weight to the graph of the node and returns its name. */
+  addConstant(base: string, make: (name: string) => Tensor): string
+}
+
+/** Returns the nodes that take the place of `node`; throws `model/unsupported` where none can. */
+type Upgrade = (node: Node, context: UpgradeContext) => readonly Node[]
+
+const axesToInput: Upgrade = (node, context) => [intsToInput(node, 'axes', 1, context)]
+
+/** Opset 13 gave the operator one axis; before, everything from `axis` on was one row. */
+const softmaxOnOneAxis: Upgrade = (node, context) => {
+  const axis = intAttribute(node, 'axis', 1)
+  const shape = tensorType(node.inputs[0], context)?.shape
+  const position = shape && axis < 0 ? axis + shape.length : axis
+  const isRow = shape?.slice(position + 1).every((dim) => dim === 1)
+  if (axis === -1 || isRow) return [withAttributes(node, { axis: int(axis) })]
+  const [x = '', y = ''] = [node.inputs[0], node.outputs[0]]
+  const [rows, result, dims] = ['rows', 'result', 'dims'].map((part) => context.freshName(`${y}_${part}`))
+  if (rows === undefined || result === undefined || dims === undefined) return []
+  return [
+    newNode('Flatten', [x], rows, { axis: int(axis) }),
+    newNode('Shape', [x], dims),
+    { ...withAttributes(node, { axis: int(-1) }), inputs: [rows], outputs: [result] },
+    newNode('Reshape', [result, dims], y),
+  ]
+}
+
+const UPGRADES: Readonly<Record<string, Readonly<Record<number, Upgrade>>>> = {
+  BatchNormalization: {
+    9: (node) => {
+      if (intAttribute(node, 'spatial', 1) === 0) throw unsupported(node, 9, 'it has one scale per value (spatial = 0)')
+      return [withoutAttributes(node, 'spatial')]
+    },
+    14: (node) => {
+      const isTraining = node.outputs.slice(1).some((output) => output !== '')
+      if (isTraining) throw unsupported(node, 14, 'its statistics are outputs, which mean something else from there on')
+      return [{ ...node, outputs: node.outputs.slice(0, 1) }]
+    },
+  },
+  Clip: {
+    11: (node, context) => {
+      const bounds = ['min', 'max'].map((bound) => floatToInput(node, bound, context))
+      return [{ ...withoutAttributes(node, 'min', 'max'), inputs: withoutTail([node.inputs[0] ?? '', ...bounds]) }]
+    },
+  },
+  DFT: {
+    20: (node, context) => {
+      const axis = BigInt(intAttribute(node, 'axis', 1))
+      const input = context.addConstant(`${node.outputs[0]}_axis`, (name) =>
+        makeTensor(name, 'int64', [], BigInt64Array.of(axis)),
+      )
+      return [withInput(withoutAttributes(node, 'axis'), 2, input)]
+    },
+  },
+  Dropout: {
+    10: (node) => {
+      if (node.outputs[1]) throw unsupported(node, 10, 'its mask changes from a number to a bool')
+      return [node]
+    },
+    12: (node, context) => {
+      const ratio = node.attributes.get('ratio')
+      if (!ratio) return [node]
+      if (ratio.kind !== 'float') throw unsupported(node, 12, 'its ratio is not a number')
+      const input = context.addConstant(`${node.outputs[0]}_ratio`, (name) =>
+        makeTensor(name, 'float32', [], Float32Array.of(ratio.value)),
+      )
+      return [withInput(withoutAttributes(node, 'ratio'), 1, input)]
+    },
+  },
+  GridSample: {
+    20: (node) => {
+      const names: Readonly<Record<string, string>> = { bilinear: 'linear', bicubic: 'cubic' }
+      const mode = stringAttribute(node, 'mode', 'bilinear')
+      return [withAttributes(node, { mode: text(names[mode] ?? mode) })]
+    },
+  },
+  GroupNormalization: {
+    21: (node) => {
+      throw unsupported(node, 21, 'it has one scale per group and would need one per channel')
+    },
+  },
+  Hardmax: { 13: softmaxOnOneAxis },
+  LogSoftmax: { 13: softmaxOnOneAxis },
+  Pad: {
+    11: (node, context) => {
+      const value = node.attributes.get('value')
+      const isZero = value?.kind !== 'float' || value.value === 0
+      const fill = isZero ? '' : floatToInput(node, 'value', context)
+      const padded = withoutAttributes(intsToInput(node, 'pads', 1, context), 'value')
+      return [fill === '' ? padded : withInput(padded, 2, fill)]
+    },
+  },
+  ReduceL1: { 18: axesToInput },
+  ReduceL2: { 18: axesToInput },
+  ReduceLogSum: { 18: axesToInput },
+  ReduceLogSumExp: { 18: axesToInput },
+  ReduceMax: { 18: axesToInput },
+  ReduceMean: { 18: axesToInput },
+  ReduceMin: { 18: axesToInput },
+  ReduceProd: { 18: axesToInput },
+  ReduceSum: { 13: axesToInput },
+  ReduceSumSquare: { 18: axesToInput },
+  Resize: { 11: (node, context) => [resizeFromOpset10(node, context)] },
+  RoiAlign: {
+    16: (node) => [
+      withAttributes(node, {
+        coordinate_transformation_mode: text(
+          stringAttribute(node, 'coordinate_transformation_mode', 'output_half_pixel'),
+        ),
+      }),
+    ],
+  },
+  Scan: {
+    9: (node) => {
+      throw unsupported(node, 9, 'it runs over a batch')
+    },
+  },
+  Scatter: { 11: (node) => [{ ...node, opType: 'ScatterElements' }] },
+  Slice: {
+    10: (node, context) => {
+      const withBounds = intsToInput(intsToInput(node, 'starts', 1, context), 'ends', 2, context)
+      return [intsToInput(withBounds, 'axes', 3, context)]
+    },
+  },
+  Softmax: { 13: softmaxOnOneAxis },
+  Split: {
+    13: (node, context) => [intsToInput(node, 'split', 1, context)],
+    18: (node) => [node.inputs[1] ? node : withAttributes(node, { num_outputs: int(node.outputs.length) })],
+  },
+  Squeeze: { 13: axesToInput },
+  TopK: {
+    10: (node, context) => {
+      const k = BigInt(intAttribute(node, 'k', 0))
+      const input = context.addConstant(`${node.outputs[0]}_k`, (name) =>
+        makeTensor(name, 'int64', [1], BigInt64Array.of(k)),
+      )
+      return [withInput(withoutAttributes(node, 'k'), 1, input)]
+    },
+  },
+  Unsqueeze: { 13: axesToInput },
+  Upsample: {
+    9: (node, context) => {
+      const scales = node.attributes.get('scales')
+      if (scales?.kind !== 'floats') throw unsupported(node, 9, 'it has no scales')
+      const input = context.addConstant(`${node.outputs[0]}_scales`, (name) =>
+        makeTensor(name, 'float32', [scales.value.length], Float32Array.from(scales.value)),
+      )
+      return [withInput(withoutAttributes(node, 'scales'), 1, input)]
+    },
+    10: (node) => [{ ...node, opType: 'Resize' }],
+  },
+}
+
+/** The nodes that do at opset `context.opset` what `node` does one opset below. */
+export function upgradeNode(node: Node, context: UpgradeContext): readonly Node[] {
+  const upgrade = node.domain === '' ? UPGRADES[node.opType]?.[context.opset] : undefined
+  if (!upgrade) return [node]
+  const referring = [...node.attributes].find(([, { kind }]) => kind === 'reference')
+  if (referring) throw unsupported(node, context.opset, `its attribute "${referring[0]}" comes from a function call`)
+  return upgrade(node, context)
+}
+
+/** Opset 10 put pixel corners on top of each other and took the pixel before. */
+function resizeFromOpset10(node: Node, context: UpgradeContext): Node {
+  const [x = '', scales = ''] = node.inputs
+  const isNearest = stringAttribute(node, 'mode', 'nearest') === 'nearest'
+  const factors = context.constant(scales)
+  const isEnlarging = factors?.data.kind === 'bytes' && viewAs(factors.data.bytes, Float32Array).every((s) => s >= 1)
+  if (isNearest && !isEnlarging) throw unsupported(node, 11, 'it may shrink, where the nearest pixel was not defined')
+  const roi = context.addConstant(`${node.outputs[0]}_roi`, (name) =>
+    makeTensor(name, 'float32', [0], new Float32Array()),
+  )
+  return {
+    ...withAttributes(node, {
+      coordinate_transformation_mode: text('asymmetric'),
+      ...(isNearest && { nearest_mode: text('floor') }),
+    }),
+    inputs: [x, roi, scales],
+  }
+}
+
+/** The attribute as an int64 input; the node itself when it has none. */
+function intsToInput(node: Node, attribute: string, position: number, context: UpgradeContext): Node {
+  const values = intsAttribute(node, attribute)
+  if (!values) return node
+  const input = context.addConstant(`${node.outputs[0]}_${attribute}`, (name) =>
+    makeTensor(name, 'int64', [values.length], BigInt64Array.from(values, BigInt)),
+  )
+  return withInput(withoutAttributes(node, attribute), position, input)
+}
+
+/** The attribute as a scalar of the type of the node's first input; `''` when the node has none. */
+function floatToInput(node: Node, attribute: string, context: UpgradeContext): string {
+  const value = node.attributes.get(attribute)
+  if (!value) return ''
+  const dtype = tensorType(node.inputs[0], context)?.dtype
+  const array = value.kind === 'float' ? floatScalar(dtype, value.value) : undefined
+  if (!array || !dtype) {
+    throw unsupported(node, context.opset, `the type of its input is ${dtype ?? 'not known'}, expected a float type`)
+  }
+  return context.addConstant(`${node.outputs[0]}_${attribute}`, (name) => makeTensor(name, dtype, [], array))
+}
+
+function floatScalar(dtype: string | undefined, value: number): ArrayBufferView | undefined {
+  if (dtype === 'float32') return Float32Array.of(value)
+  if (dtype === 'float64') return Float64Array.of(value)
+  return dtype === 'float16' ? encodeFloat16(Float32Array.of(value)) : undefined
+}
+
+function tensorType(
+  value: string | undefined,
+  context: UpgradeContext,
+): Extract<ValueType, { kind: 'tensor' }> | undefined {
+  const type = value ? context.type(value) : undefined
+  return type?.kind === 'tensor' ? type : undefined
+}
+
+function withInput(node: Node, position: number, input: string): Node {
+  const inputs = Array.from({ length: Math.max(position + 1, node.inputs.length) }, (_, at) => node.inputs[at] ?? '')
+  inputs[position] = input
+  return { ...node, inputs }
+}
+
+function withoutTail(inputs: readonly string[]): readonly string[] {
+  const end = inputs.findLastIndex((input) => input !== '')
+  return inputs.slice(0, end + 1)
+}
+
+const withAttributes = (node: Node, added: Readonly<Record<string, Attribute>>): Node => ({
+  ...node,
+  attributes: new Map([...node.attributes, ...Object.entries(added)]),
+})
+
+function withoutAttributes(node: Node, ...names: readonly string[]): Node {
+  return { ...node, attributes: new Map([...node.attributes].filter(([name]) => !names.includes(name))) }
+}
+
+const newNode = (
+  opType: string,
+  inputs: readonly string[],
+  output: string,
+  added: Readonly<Record<string, Attribute>> = {},
+): Node => ({ name: output, opType, domain: '', inputs, outputs: [output], attributes: new Map(Object.entries(added)) })
+
+const int = (value: number): Attribute => ({ kind: 'int', value: BigInt(value) })
+const text = (value: string): Attribute => ({ kind: 'string', value: new TextEncoder().encode(value) })
+
+function unsupported(node: Node, opset: number, why: string): LabError {
+  const message = `Node ${nodeLabel(node)} (${node.opType}) cannot be raised to opset ${opset}: ${why}.`
+  return new LabError('model/unsupported', message, { node: nodeLabel(node), op: node.opType, opset })
+}
