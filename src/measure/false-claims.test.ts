@@ -77,7 +77,7 @@ function rates(noise: (rng: Rng) => Clock, trueRatio: number, seed: number) {
 
 const NOISE = { independent, autocorrelated, throttling, clockModes }
 
-describe.each(Object.entries(NOISE))('under %s noise', (name, noise) => {
+describe.each(Object.entries(NOISE))('under %s noise', (_, noise) => {
   it('a model against itself is called faster or slower in at most 2.5 % of comparisons', () => {
     const { faster, slower, covers, blockSd } = rates(noise, 1, 1)
     expect(faster + slower).toBeLessThanOrEqual(0.025)
