@@ -3,6 +3,7 @@
 // How each file was made stands in `tools/zoo/README.md`.
 
 import { LabError } from '../core/errors/lab-error'
+import type { ImagePreprocessing } from '../data/preprocess'
 import { zooFile, type ZooFile } from './zoo-file'
 
 export interface ZooLicence {
@@ -13,14 +14,10 @@ export interface ZooLicence {
   readonly source: string
 }
 
-/** Pixel p (0…255) of channel c becomes (p − mean[c]) / std[c]; one plane a channel, first axis the batch. */
+/** The image that a model takes: the graph input and how a picture becomes its value. */
 export interface ZooImageInput {
   readonly name: string
-  readonly channels: 1 | 3
-  readonly height: number
-  readonly width: number
-  readonly mean: readonly number[]
-  readonly std: readonly number[]
+  readonly preprocessing: ImagePreprocessing
 }
 
 export interface ZooModel {
@@ -64,19 +61,26 @@ export interface ZooPhoto {
 /** Crops of photographs: without labels; the crops of one photograph are one cluster. */
 export interface PhotoDataset extends ZooDatasetFacts {
   readonly kind: 'photo-crops'
+  /** Of the generator that places the crops. */
+  readonly seed: number
   readonly photos: readonly ZooPhoto[]
   readonly cropsPerPhoto: number
 }
 export type ZooDataset = PackedDataset | PhotoDataset
 
-const FASHION_INPUT: ZooImageInput = {
-  ...{ name: 'image', channels: 1, height: 28, width: 28 },
-  ...{ mean: [72.93], std: [90.015] },
-}
-const DIGITS_INPUT: ZooImageInput = { name: 'image', channels: 1, height: 28, width: 28, mean: [0], std: [255] }
+const GREY_28 = { width: 28, height: 28, channels: 1, resize: 'stretch', layout: 'NCHW' } as const
+const FASHION_INPUT: ZooImageInput = { name: 'image', preprocessing: { ...GREY_28, mean: [0.286], std: [0.353] } }
+const DIGITS_INPUT: ZooImageInput = { name: 'image', preprocessing: { ...GREY_28, mean: [0], std: [1] } }
+/** As the weights were trained: (pixel − 127) / 128. */
+const LITE0_MEAN = 127 / 255
+const LITE0_STD = 128 / 255
 const LITE0_INPUT: ZooImageInput = {
-  ...{ name: 'image', channels: 3, height: 224, width: 224 },
-  ...{ mean: [127, 127, 127], std: [128, 128, 128] },
+  name: 'image',
+  preprocessing: {
+    ...{ width: 224, height: 224, channels: 3, layout: 'NCHW', resize: { shortSide: 256 } },
+    mean: [LITE0_MEAN, LITE0_MEAN, LITE0_MEAN],
+    std: [LITE0_STD, LITE0_STD, LITE0_STD],
+  },
 }
 const OURS = { name: 'Apache-2.0', holder: 'The authors of Lathe' } as const
 
@@ -212,6 +216,7 @@ export const ZOO_DATASETS = {
     input: LITE0_INPUT,
     photos: EVALUATION_PHOTOS,
     cropsPerPhoto: EVALUATION_CROPS,
+    seed: 1,
     note: 'Without labels; the crops of one photograph are one cluster.',
   },
   'photos-calibration': {
@@ -222,6 +227,7 @@ export const ZOO_DATASETS = {
     input: LITE0_INPUT,
     photos: CALIBRATION_PHOTOS,
     cropsPerPhoto: CALIBRATION_CROPS,
+    seed: 2,
     note: 'No photograph of the evaluation set is among them.',
   },
 } as const satisfies Record<string, ZooDataset>
