@@ -7,7 +7,7 @@ import { runRecipe, type RecipeHost } from '../src/core/pass/run-recipe'
 import { summarizeModel } from '../src/core/report/model-summary'
 import { catalog } from '../src/techniques/catalog'
 import { passes } from '../src/techniques/passes'
-import { openCalibration } from './host/dataset-source'
+import { openDataset } from './host/dataset-source'
 import { job, type JobContext } from './host/job'
 import { openFiles, reopen, type OpenModel } from './host/open-model'
 import type { CompressApi, Compression, CompressRequest, ModelFile, ModelId } from './host/protocol'
@@ -26,12 +26,15 @@ async function compress(request: CompressRequest, context: JobContext): Promise<
   const start = performance.now()
   const original = await opened(request.model, context)
   const engine = new ReferenceEngine(context.signal)
+  const inputNames = original.model.graph.inputs.map(({ name }) => name)
+  const calibration =
+    request.calibration && (await openDataset(request.calibration, inputNames, request.page, context.signal))
   const host: RecipeHost = {
     checkpoint: () => context.checkpoint(),
     progress: context.progress,
     now: () => performance.now(),
     infer: engine,
-    ...(request.calibration && { calibration: await openCalibration(request.calibration, context.signal) }),
+    ...(calibration && { calibration }),
   }
   try {
     const result = await runRecipe(original.model, original.sha256, request.recipe, { catalog, passes }, host)

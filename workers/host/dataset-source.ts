@@ -1,26 +1,49 @@
 // Turns a reference to real data into a data set, inside the worker that uses it. Zoo data come from the page's own origin, a
 // visitor's from the file handle; nothing else is reachable.
 
-import type { CalibrationData } from '../../src/core/pass/pass-context'
+import { LabError } from '../../src/core/errors/lab-error'
+import { arrayDataset } from '../../src/data/array-dataset'
 import type { Dataset } from '../../src/data/dataset'
-import { decodeNpzDataset } from '../../src/data/npz-dataset'
+import { decodeNpz } from '../../src/data/npy'
 import { loadDataset } from '../../src/zoo/load-dataset'
-import type { DatasetRef } from './protocol'
+import type { DatasetRef, PageFacts } from './protocol'
 import { readBytes } from './read-model-file'
 
-/** Throws `data/invalid` for an unknown name or a file that is no data set. */
-export async function openDataset(ref: DatasetRef, signal: AbortSignal): Promise<Dataset> {
+/**
+ * `inputNames`: the model's inputs, which an `.npz` must have arrays for. Throws `data/invalid` for what the data are,
+ * `options/invalid` for an unknown name, `download/refused` when a bundled file does not come.
+ */
+export async function openDataset(
+  ref: DatasetRef,
+  inputNames: readonly string[],
+  page: PageFacts,
+  signal: AbortSignal,
+): Promise<Dataset> {
   switch (ref.kind) {
     case 'zoo':
-      return loadDataset(ref.id, (path) => fetchOwn(path, signal))
+      return loadDataset(ref.id, (path) => fetchBundled(path, page, signal))
     case 'npz':
-      return decodeNpzDataset(await readBytes(ref.file, `"${ref.name}"`), ref.name)
+      return arrayDataset(ref.name, decodeNpz(await readBytes(ref.file, `"${ref.name}"`)), inputNames)
     default:
       return ref satisfies never
   }
 }
 
-export async function openCalibration(ref: DatasetRef, signal: AbortSignal): Promise<CalibrationData> {
-  const { source, size, sample } = await openDataset(ref, signal)
-  return { source, size, sample }
+async function fetchBundled(path: string, { baseUrl }: PageFacts, signal: AbortSignal): Promise<Uint8Array> {
+  const url = new URL(`zoo/${path}`, baseUrl)
+  try {
+    const response = await fetch(url, { signal, mode: 'same-origin' })
+    if (response.ok) return new Uint8Array(await response.arrayBuffer())
+    throw new LabError('download/refused', `"zoo/${path}" answered ${response.status} ${response.statusText}.`, {
+      path,
+    })
+  } catch (cause) {
+    if (cause instanceof LabError) throw cause
+    throw new LabError(
+      'download/refused',
+      `"zoo/${path}" could not be fetched: is the server still there?`,
+      { path },
+      { cause },
+    )
+  }
 }

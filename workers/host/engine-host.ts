@@ -3,8 +3,9 @@
 
 import { LabError } from '../../src/core/errors/lab-error'
 import type { Engine, EngineSession, OpenOptions } from '../../src/engines/engine'
+import type { Dataset } from '../../src/data/dataset'
 import { createBrowserEngine } from './ort-runtime-browser'
-import type { EngineConfig, FreeDimensions, ModelFile } from './protocol'
+import type { DatasetRef, EngineConfig, FreeDimensions, ModelFile } from './protocol'
 import { readModelFile } from './read-model-file'
 
 export interface OpenedModel {
@@ -23,12 +24,13 @@ export class EngineHost {
   #config: EngineConfig | undefined
   #engine: Promise<Engine> | undefined
   readonly #opened = new Map<string, OpenedModel>()
+  #dataset: { readonly key: string; readonly dataset: Dataset } | undefined
 
   /** Starts the engine on the first call. A worker serves one configuration; another one is our bug (`internal`). */
   engine(config: EngineConfig): Promise<Engine> {
-    this.#config ??= { engine: config.engine, threads: config.threads }
-    if (this.#config.engine !== config.engine || this.#config.threads !== config.threads) {
-      throw new LabError('internal', `This worker runs ${this.#config.engine}, not ${config.engine}.`)
+    const { engine, threads } = (this.#config ??= config)
+    if (engine !== config.engine || threads !== config.threads) {
+      throw new LabError('internal', `This worker runs ${engine}, not ${config.engine}.`)
     }
     return (this.#engine ??= createBrowserEngine(config.engine, config))
   }
@@ -46,6 +48,16 @@ export class EngineHost {
       result.push(opened)
     }
     return result
+  }
+
+  /** The data set of the latest request is kept, so that stages of one evaluation read it once. */
+  async dataset(ref: DatasetRef, open: () => Promise<Dataset>): Promise<Dataset> {
+    const key =
+      ref.kind === 'zoo'
+        ? ref.id
+        : JSON.stringify([ref.name, ref.file.size, ref.file instanceof File && ref.file.lastModified])
+    if (this.#dataset?.key !== key) this.#dataset = { key, dataset: await open() }
+    return this.#dataset.dataset
   }
 
   /** Closes every session, for work that opens its own. */

@@ -7,7 +7,7 @@ import type { NamedValues } from '../../src/core/pass/tensor-value'
 import type { StepReport } from '../../src/core/pass/run-recipe'
 import type { Recipe } from '../../src/core/recipe/recipe'
 import type { ModelSummary } from '../../src/core/report/model-summary'
-import type { EngineFacts, EngineId, EngineTensorInfo } from '../../src/engines/engine'
+import type { EngineFacts, EngineId, EngineSession, EngineTensorInfo, OpenOptions } from '../../src/engines/engine'
 import type { EnvironmentRecord } from '../../src/engines/environment-record'
 import type { LatencyComparison, WarmUpRule } from '../../src/measure/latency-comparison'
 import type { EngineCheck } from '../../src/measure/engine-check'
@@ -43,6 +43,13 @@ export interface ModelFile {
 export type DatasetRef =
   { readonly kind: 'zoo'; readonly id: string } | { readonly kind: 'npz'; readonly name: string; readonly file: Blob }
 
+/** What a worker cannot see for itself. */
+export interface PageFacts {
+  /** Bundled data are fetched relative to it, from the page's own origin. */
+  readonly baseUrl: string
+  readonly isVisible: boolean
+}
+
 // compress.worker.ts
 
 export interface LoadedModel {
@@ -58,6 +65,7 @@ export interface CompressRequest {
   readonly resultId: ModelId
   readonly recipe: Recipe
   readonly calibration?: DatasetRef | undefined
+  readonly page: PageFacts
 }
 
 export interface Compression {
@@ -84,8 +92,7 @@ export interface CompressApi {
 export interface EngineConfig {
   readonly engine: EngineId
   readonly threads: number
-  /** Whether the page is in view: the worker cannot see it. */
-  readonly pageVisible: boolean
+  readonly page: PageFacts
 }
 
 export interface EngineStart {
@@ -179,8 +186,11 @@ export interface Predictions {
   readonly to: number
   /** Samples in the whole data set. */
   readonly size: number
-  readonly labels: Int32Array
-  /** One array per variant: the class with the largest score (the lowest index among equals). */
+  /** The true classes of these samples; absent when the set has no labels. */
+  readonly labels?: Int32Array
+  /** Group of each of these samples; absent when they are independent. */
+  readonly clusters?: Int32Array
+  /** One array per variant: the class with the largest score (the lowest index among equals), −1 where a score is NaN. */
   readonly classes: readonly Int32Array[]
 }
 
@@ -206,8 +216,9 @@ export interface InferenceApi {
   /** `model` is moved, not copied. */
   openSession(
     model: Uint8Array<ArrayBuffer>,
+    options: Omit<OpenOptions, 'optimization'>,
   ): Promise<
-    JobReply<{ readonly id: number; readonly inputNames: readonly string[]; readonly outputNames: readonly string[] }>
+    JobReply<Pick<EngineSession, 'inputNames' | 'outputNames' | 'inputs' | 'outputs' | 'sessionMs'> & { id: number }>
   >
   runSession(id: number, feeds: NamedValues, wanted?: readonly string[]): Promise<JobReply<NamedValues>>
   closeSession(id: number): Promise<JobReply<void>>

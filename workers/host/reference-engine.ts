@@ -5,7 +5,8 @@
 import { releaseProxy, transfer, wrap, type Remote } from 'comlink'
 
 import { fromWireError, LabError } from '../../src/core/errors/lab-error'
-import type { InferencePort, InferenceSession } from '../../src/core/pass/pass-context'
+import type { InferencePort } from '../../src/core/pass/pass-context'
+import type { EngineSession, OpenOptions } from '../../src/engines/engine'
 import { joinParts } from '../../src/engines/join-parts'
 import type { InferenceApi, JobReply } from './protocol'
 
@@ -21,14 +22,17 @@ export class ReferenceEngine implements InferencePort {
     signal.addEventListener('abort', () => this.end(), { once: true })
   }
 
-  async open(parts: readonly Uint8Array[]): Promise<InferenceSession> {
-    if (this.#signal.aborted) throw new LabError('job/cancelled', 'The job was cancelled.')
+  open(parts: readonly Uint8Array[]): Promise<EngineSession> {
+    return this.openModel(joinParts(parts), {})
+  }
+
+  /** `model` is moved to the engine's worker: its bytes are gone here afterwards. */
+  async openModel(model: Uint8Array<ArrayBuffer>, options: Omit<OpenOptions, 'optimization'>): Promise<EngineSession> {
+    if (this.#signal.aborted) throw cancelled()
     const remote = this.#start()
-    const model = joinParts(parts)
-    const { id, inputNames, outputNames } = await this.#ask(remote.openSession(transfer(model, [model.buffer])))
+    const { id, ...opened } = await this.#ask(remote.openSession(transfer(model, [model.buffer]), options))
     return {
-      inputNames,
-      outputNames,
+      ...opened,
       run: (feeds, wanted) => this.#ask(remote.runSession(id, feeds, wanted)),
       close: () => this.#ask(remote.closeSession(id)),
     }
@@ -48,7 +52,7 @@ export class ReferenceEngine implements InferencePort {
       worker.addEventListener('error', ({ message }) =>
         reject(new LabError('worker/died', `The reference engine's worker ended: ${message || 'it did not load'}.`)),
       )
-      this.#signal.addEventListener('abort', () => reject(new LabError('job/cancelled', 'The job was cancelled.')))
+      this.#signal.addEventListener('abort', () => reject(cancelled()))
     })
     this.#failed.catch(() => undefined)
     return (this.#remote = wrap<InferenceApi>(worker))
@@ -61,4 +65,5 @@ export class ReferenceEngine implements InferencePort {
   }
 }
 
+const cancelled = (): LabError => new LabError('job/cancelled', 'The job was cancelled.')
 const ended = (): LabError => new LabError('internal', 'The reference engine was used after its end.')

@@ -12,6 +12,7 @@ import type {
 import { LabError } from '../../core/errors/lab-error'
 import type { Recipe } from '../../core/recipe/recipe'
 import { newModelId } from './model-file'
+import { pageFacts } from './page-facts'
 import type { JobOptions } from './run-job'
 import { SupervisedWorker, type WorkerOptions } from './supervised-worker'
 
@@ -48,7 +49,7 @@ export class CompressClient {
   async compress({ modelId, recipe, calibration }: CompressJob, options?: JobOptions): Promise<Compression> {
     const model = this.#files.get(modelId)
     if (!model) throw new LabError('internal', `The model "${modelId}" is not loaded.`)
-    const request = { model, resultId: newModelId(), recipe, calibration }
+    const request = { model, resultId: newModelId(), recipe, calibration, page: pageFacts() }
     const compression = await this.#worker.run('compress', request, options)
     this.#files.set(compression.model.id, compression.model)
     return compression

@@ -19,6 +19,7 @@ import type {
 import type { NamedValues } from '../../core/pass/tensor-value'
 import type { EngineId } from '../../engines/engine'
 import type { EngineCheck } from '../../measure/engine-check'
+import { pageFacts } from './page-facts'
 import type { JobOptions } from './run-job'
 import { SupervisedWorker, type WorkerOptions } from './supervised-worker'
 
@@ -79,7 +80,7 @@ export class EngineClient {
   }
 
   get #config(): EngineConfig {
-    return { engine: this.engine, threads: this.threads, pageVisible: document.visibilityState === 'visible' }
+    return { engine: this.engine, threads: this.threads, page: pageFacts() }
   }
 }
 

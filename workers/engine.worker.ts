@@ -1,0 +1,40 @@
+// Owns one engine and its sessions. Thin: each method is a job over `host/`. Jobs run one after another, because a timing must not
+// share the engine. The same worker serves other workers as the reference engine (`InferenceApi`).
+
+import { expose } from 'comlink'
+
+import { createBrowserEngine } from './host/ort-runtime-browser'
+import { EngineHost } from './host/engine-host'
+import { describeModel, predictClasses, runOnce } from './host/engine-jobs'
+import { InferenceServer } from './host/inference-server'
+import { job, JobQueue, type JobContext } from './host/job'
+import { raceVariants } from './host/latency-job'
+import { probeEnvironment } from './host/probe-environment'
+import type { EngineApi, EngineConfig, InferenceApi } from './host/protocol'
+
+const host = new EngineHost()
+const queue = new JobQueue()
+const inference = new InferenceServer(() => createBrowserEngine('ort-wasm', { threads: 1 }))
+
+const queued = <I extends EngineConfig, O>(body: (input: I, context: JobContext) => Promise<O>) =>
+  job((input: I, context) => queue.run(context, () => body(input, context)))
+
+const api: EngineApi & InferenceApi = {
+  start: queued(async (config) => {
+    const { facts } = await host.engine(config)
+    return { facts, environment: probeEnvironment(facts, config.page.isVisible) }
+  }),
+  describe: queued((request) => describeModel(host, request)),
+  outputs: queued((request) => runOnce(host, request)),
+  accuracy: queued((request, context) => predictClasses(host, request, context)),
+  compareLatency: queued(async (request, context) => {
+    const engine = await host.engine(request)
+    await host.closeAll()
+    return raceVariants(engine, request, context)
+  }),
+  openSession: (model) => inference.openSession(model),
+  runSession: (id, feeds, wanted) => inference.runSession(id, feeds, wanted),
+  closeSession: (id) => inference.closeSession(id),
+}
+
+expose(api)
