@@ -1,6 +1,6 @@
 """Measures the float accuracy of an ONNX classifier on packed images, with ONNX Runtime on one thread.
 
-    python3 tools/zoo/evaluate.py MODEL.onnx SET.lpi --mean 72.93 --std 90.015
+    python3 tools/zoo/evaluate.py MODEL.onnx SET.lpi --mean 0.286 --std 0.353
 """
 
 import argparse
@@ -22,7 +22,7 @@ def main():
     parser.add_argument("model")
     parser.add_argument("data", help="an .lpi file, or a folder of IDX files (its test split)")
     parser.add_argument("--mean", type=float, default=0)
-    parser.add_argument("--std", type=float, default=255)
+    parser.add_argument("--std", type=float, default=1)
     options = parser.parse_args()
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = 1
@@ -32,7 +32,7 @@ def main():
         images = images[..., None]
     else:
         images, labels = read_packed_images(options.data)
-    x = ((images.astype(np.float32) - options.mean) / options.std).transpose(0, 3, 1, 2).astype(np.float32)
+    x = ((images.astype(np.float32) / 255 - options.mean) / options.std).transpose(0, 3, 1, 2).astype(np.float32)
     guesses = np.concatenate(
         [session.run(None, {"image": x[i:i + BATCH]})[0].argmax(1) for i in range(0, len(x), BATCH)])
     hits = guesses == labels
