@@ -12,7 +12,7 @@ import { raceVariants } from './host/latency-job'
 import { probeEnvironment } from './host/probe-environment'
 import type { EngineApi, EngineConfig, InferenceApi } from './host/protocol'
 
-const host = new EngineHost()
+const host = new EngineHost((config) => createBrowserEngine(config.engine, config))
 const queue = new JobQueue()
 const inference = new InferenceServer(() => createBrowserEngine('ort-wasm', { threads: 1 }))
 

@@ -4,7 +4,6 @@
 import { LabError } from '../../src/core/errors/lab-error'
 import type { Engine, EngineSession, OpenOptions } from '../../src/engines/engine'
 import type { Dataset } from '../../src/data/dataset'
-import { createBrowserEngine } from './ort-runtime-browser'
 import type { DatasetRef, EngineConfig, FreeDimensions, ModelFile } from './protocol'
 import { readModelFile } from './read-model-file'
 
@@ -20,11 +19,19 @@ export interface SessionRequest {
   readonly freeDimensions?: FreeDimensions | undefined
 }
 
+/** Starts the engine where the host is: a browser's worker or Node. */
+export type StartEngine = (config: EngineConfig) => Promise<Engine>
+
 export class EngineHost {
+  readonly #start: StartEngine
   #config: EngineConfig | undefined
   #engine: Promise<Engine> | undefined
   readonly #opened = new Map<string, OpenedModel>()
   #dataset: { readonly key: string; readonly dataset: Dataset } | undefined
+
+  constructor(start: StartEngine) {
+    this.#start = start
+  }
 
   /** Starts the engine on the first call. A worker serves one configuration; another one is our bug (`internal`). */
   engine(config: EngineConfig): Promise<Engine> {
@@ -32,7 +39,7 @@ export class EngineHost {
     if (engine !== config.engine || threads !== config.threads) {
       throw new LabError('internal', `This worker runs ${engine}, not ${config.engine}.`)
     }
-    return (this.#engine ??= createBrowserEngine(config.engine, config))
+    return (this.#engine ??= this.#start(config))
   }
 
   /** The requested sessions, in order; those of earlier requests that are not among them are closed first. */

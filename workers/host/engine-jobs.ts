@@ -35,7 +35,6 @@ export async function runOnce(host: EngineHost, request: EngineConfig & OutputsR
   return expectOne(opened).session.run(feeds, wanted)
 }
 
-/** Classes by the first output, one sample at a time: a dynamically quantized model's answer depends on its batch. */
 export async function predictClasses(
   host: EngineHost,
   request: EngineConfig & AccuracyRequest,
@@ -48,8 +47,18 @@ export async function predictClasses(
   const dataset = await host.dataset(request.dataset, () =>
     openDataset(request.dataset, inputNames, request.page, context.signal),
   )
-  const from = Math.min(request.from, dataset.size)
-  const to = Math.min(request.to, dataset.size)
+  return predictSamples(sessions, dataset, request, context)
+}
+
+/** Classes by the first output, one sample at a time: a dynamically quantized model's answer depends on its batch. */
+export async function predictSamples(
+  sessions: readonly EngineSession[],
+  dataset: Dataset,
+  range: Pick<AccuracyRequest, 'from' | 'to'>,
+  context: Pick<JobContext, 'checkpoint' | 'progress'>,
+): Promise<Predictions> {
+  const from = Math.min(range.from, dataset.size)
+  const to = Math.min(range.to, dataset.size)
   const classes = sessions.map(() => new Int32Array(to - from))
   for (let index = from; index < to; index++) {
     await context.checkpoint()
