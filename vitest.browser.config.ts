@@ -18,7 +18,10 @@ export default mergeConfig(
       },
     },
     // Found while workers load, they would reload the page in the middle of a test.
-    optimizeDeps: { include: ['comlink', 'valibot', '@bufbuild/protobuf', 'onnx-buf', 'fflate', 'jpeg-js'] },
+    optimizeDeps: {
+      entries: ['tests/browser/**/*.ts'],
+      include: ['comlink', 'valibot', '@bufbuild/protobuf', 'onnx-buf', 'fflate', 'jpeg-js'],
+    },
     test: {
       include: ['tests/browser/**/*.browser.test.ts'],
       testTimeout: 30_000,
