@@ -22,7 +22,7 @@ const BYTES_PER_KB = 1000
 interface Log {
   readonly computed: Node[]
   readonly dropped: Node[]
-  /** By label: a node may be met again in the next round. */
+  /** Of the last round, which found nothing more to do: by label, the reason. */
   readonly kept: Map<string, string>
 }
 
@@ -42,6 +42,7 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
 
 function foldOnce(model: Model, options: Options, context: PassContext, log: Log): Promise<Model> {
   const opset = onnxOpset(model)
+  log.kept.clear()
   return mapGraphs(model, inferShapes(model), async (graph) => {
     await context.checkpoint()
     const dropped = options.removeNoOps ? [...removeNoOps(graph, opset), ...removeDeadNodes(graph.draft)] : []

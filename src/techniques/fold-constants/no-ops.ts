@@ -11,7 +11,7 @@ import { tensorBytes } from '../../core/model/tensor'
 export function removeNoOps(graph: GraphEdit, opset: number): readonly Node[] {
   const { draft } = graph
   const removed: Node[] = []
-  for (const listed of draft.nodes) {
+  for (const listed of [...draft.nodes]) {
     if (!isNoOp(listed, graph, opset)) continue
     // An earlier removal may have put another object in its place.
     const node = draft.index.producer(listed.outputs[0] ?? '') ?? listed
