@@ -1,0 +1,31 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+
+import { convertToFloat16 } from './convert-weights'
+import { referenceFloat16 } from './reference'
+
+const hex = (values: readonly number[]): string =>
+  Array.from(convertToFloat16(Float32Array.from(values)).bits, (bits) => bits.toString(16).padStart(4, '0'))
+    .join(' ')
+    .toUpperCase()
+
+test('the values of conformance test C34 come out', () => {
+  expect(hex([1e-9, 5.96e-8, 6e-8, 1e5, 65504, 65520, Infinity, -1e5, -1e-9, 0, -0, 1 / 3, NaN])).toBe(
+    '0001 0001 0001 7BFF 7BFF 7BFF 7C00 FBFF 8001 0000 8000 3555 7E00',
+  )
+})
+
+test('any float32 becomes what the oracle says', () => {
+  const special = fc.constantFrom(65504, 65519.99, 65520, 5.95e-8, 5.97e-8, 8.9e-8, 1e-45, 3.4e38)
+  fc.assert(
+    fc.property(fc.array(fc.oneof(fc.float(), fc.float({ min: -9, max: 9 }), special), { maxLength: 20 }), (values) => {
+      const floats = Float32Array.from(values)
+      expect(Array.from(convertToFloat16(floats).bits)).toEqual(Array.from(floats, referenceFloat16))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('values that had to be moved are counted, zeros and infinities are not among them', () => {
+  expect(convertToFloat16(Float32Array.of(0, -0, 1e6, Infinity, NaN, 1e-20, 1, 6e-8)).clampedCount).toBe(2)
+})
