@@ -1,7 +1,7 @@
 // What shape and type inference answers, and what it may be told. `infer-shapes.ts` makes it.
 
 import type { Graph } from './graph'
-import type { ValueType } from './shape'
+import type { Shape, ValueType } from './shape'
 
 export interface TypeScope {
   /** Type of a value that is visible in this graph (enclosing graphs included); undefined when nothing is known. */
@@ -34,4 +34,6 @@ export interface InferredTypes extends TypeScope {
 export interface InferOptions {
   /** Sizes for symbolic dimensions, by name, e.g. `{ batch: 1 }`. */
   readonly freeDimensions?: Readonly<Record<string, number>>
+  /** Shapes that take the place of the declared ones, by input of the main graph: for dimensions without a name. */
+  readonly inputShapes?: Readonly<Record<string, Shape>>
 }

@@ -31,7 +31,8 @@ interface Refined {
 
 /** What the rule derived, completed by what the file declares. Where they contradict each other the derived facts are kept. */
 export function refineFacts(inferred: Facts | undefined, declared: Facts | undefined): Refined {
-  if (!declared || !inferred) return { facts: inferred ?? declared }
+  // An empty type in a file says nothing.
+  if (!declared || !inferred || declared.kind === 'other') return { facts: inferred ?? declared }
   const conflict = { declared: describe(declared), inferred: describe(inferred) }
   if (declared.kind !== inferred.kind) return { facts: inferred, conflict }
   if (inferred.kind !== 'tensor' || declared.kind !== 'tensor') {

@@ -8,7 +8,7 @@ import { constantNodeTensor } from '../graph-index'
 import type { Model, ModelFunction } from '../model'
 import { nodeLabel, subgraphs, type Attribute, type Node } from '../node'
 import type { InferOptions, InferredTypes, TypeConflict, TypeScope, UnknownOp } from '../inferred-types'
-import type { ValueInfo, ValueType } from '../shape'
+import type { Shape, ValueInfo, ValueType } from '../shape'
 import type { Tensor } from '../tensor'
 import { sortTopologically } from '../topological-sort'
 import { factsOfType, refineFacts, typeOfFacts } from './facts'
@@ -48,13 +48,22 @@ class Scope implements TypeScope {
 export function inferModel(model: Model, options: InferOptions): InferredTypes {
   refuseDeepNesting(model)
   const inference = new Inference(model, options.freeDimensions ?? {})
-  const main = inference.graph(model.graph, { opsets: model.opsets, depth: 0 })
+  const graph = withInputShapes(model.graph, options.inputShapes ?? {})
+  const main = inference.graph(graph, { opsets: model.opsets, depth: 0 })
   return {
     type: (value) => main.type(value),
     body: (graph) => inference.bodies.get(graph),
     unknownOps: [...inference.unknownOps.values()],
     conflicts: inference.conflicts,
   }
+}
+
+function withInputShapes(graph: Graph, shapes: Readonly<Record<string, Shape>>): Graph {
+  const inputs = graph.inputs.map((info): ValueInfo => {
+    const shape = Object.hasOwn(shapes, info.name) ? shapes[info.name] : undefined
+    return shape && info.type?.kind === 'tensor' ? { ...info, type: { ...info.type, shape } } : info
+  })
+  return { ...graph, inputs }
 }
 
 /** Counts levels without recursion of its own, before anything recursive walks the graph. */

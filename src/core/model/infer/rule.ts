@@ -62,6 +62,7 @@ export function integersOf(context: NodeContext, attribute: string, input: numbe
   if (given?.kind === 'ints') return given.value.map(Number)
   if (given) return intsAttribute(context.node, attribute) ?? 'absent'
   if (!context.has(input)) return 'absent'
+  if (context.shape(input)?.[0] === 0) return []
   return allNumbers(context.value(input)?.items) ?? 'unknown'
 }
 
