@@ -7,7 +7,7 @@ export const FILES = {
   },
   'digits/model.onnx': {
     sizeBytes: 341304,
-    sha256: '8acc4b7c05d7598dc3c9144fe587848a593bf26c1dedb3210cc88e6dbd03fd08',
+    sha256: '5287cf55395bde103d820fc4708aefbabb971a2013cd0f528303139710d29d13',
   },
   'drawn-digits/calibration.lpi': {
     sizeBytes: 16694,

@@ -1,9 +1,10 @@
 """Measures the float accuracy of an ONNX classifier on packed images, with ONNX Runtime on one thread.
 
-    python3 tools/zoo/evaluate.py MODEL.onnx SET.lpi --mean 0.286 --std 0.353
+    python3 tools/zoo/evaluate.py MODEL.onnx SET.lpi --mean 0.286 --std 0.353 --record training.json
 """
 
 import argparse
+import json
 import os
 import sys
 
@@ -23,6 +24,7 @@ def main():
     parser.add_argument("data", help="an .lpi file, or a folder of IDX files (its test split)")
     parser.add_argument("--mean", type=float, default=0)
     parser.add_argument("--std", type=float, default=1)
+    parser.add_argument("--record", help="training.json in which the figure is kept under `evaluations`")
     options = parser.parse_args()
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = 1
@@ -39,6 +41,15 @@ def main():
     print(f"{hits.sum()} of {len(hits)} right: {hits.mean():.4f}")
     for c in np.unique(labels):
         print(f"  class {c}: {hits[labels == c].mean():.4f} of {np.sum(labels == c)}")
+    if options.record:
+        with open(options.record) as file:
+            report = json.load(file)
+        name = os.path.join(*os.path.normpath(options.data).split(os.sep)[-2:])
+        report.setdefault("evaluations", {})[name] = {
+            "right": int(hits.sum()), "images": len(hits), "runtime": f"onnxruntime {onnxruntime.__version__}"}
+        with open(options.record, "w") as file:
+            json.dump(report, file, indent=2)
+            file.write("\n")
 
 
 if __name__ == "__main__":
