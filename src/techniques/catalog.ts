@@ -4,11 +4,17 @@
 import { spec as castFloat16 } from './cast-float16/spec'
 import { spec as foldBatchNorm } from './fold-batch-norm/spec'
 import { spec as foldConstants } from './fold-constants/spec'
+import { spec as quantizeDynamic } from './quantize-dynamic/spec'
+import { spec as quantizeStatic } from './quantize-static/spec'
+import { spec as quantizeWeights } from './quantize-weights/spec'
 
 export const catalog = {
   'fold-batch-norm': foldBatchNorm,
   'fold-constants': foldConstants,
   'cast-float16': castFloat16,
+  'quantize-weights': quantizeWeights,
+  'quantize-dynamic': quantizeDynamic,
+  'quantize-static': quantizeStatic,
 } as const
 
 export type TechniqueId = keyof typeof catalog

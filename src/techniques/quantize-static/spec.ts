@@ -1,6 +1,6 @@
 // Options and promises of computing with 8-bit integers whose activation ranges were measured ahead of time on real data.
 
-import { choice, defineSpec, integer, toggle } from '../../core/options/spec'
+import { choice, defineSpec, integer, toggle, type OptionsOf } from '../../core/options/spec'
 
 export const spec = defineSpec({
   id: 'quantize-static',
@@ -47,3 +47,5 @@ export const spec = defineSpec({
 
   keeps: { idempotent: true, interface: true },
 })
+
+export type StaticOptions = OptionsOf<(typeof spec)['options']>
