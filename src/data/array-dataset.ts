@@ -4,7 +4,8 @@ import { LabError } from '../core/errors/lab-error'
 import type { NamedValues, NumericArray, TensorValue } from '../core/pass/tensor-value'
 import { verifySampleIndex, type Dataset } from './dataset'
 
-const LABELS = 'labels'
+/** The array that holds class indices. */
+export const LABELS = 'labels'
 
 /** Throws `data/invalid` when an input has no array or the arrays do not agree on the number of samples. */
 export function arrayDataset(

@@ -1,16 +1,6 @@
 // What a classifier said: scores out of its output tensor, the classes in order, and whether it was right.
 
-import { LabError } from '../core/errors/lab-error'
-import { decodeFloat16 } from '../core/numeric/float16'
-import type { TensorValue } from '../core/pass/tensor-value'
-
-/** Numbers of an output tensor; float16 is decoded. Throws `data/invalid` for strings and bfloat16. */
-export function outputNumbers({ dtype, data }: TensorValue): ArrayLike<number> {
-  if (dtype === 'float16' && data instanceof Uint16Array) return decodeFloat16(data)
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Float64Array.from(data, Number)
-  if ('BYTES_PER_ELEMENT' in data && dtype !== 'bfloat16') return data
-  throw new LabError('data/invalid', `An output of type ${dtype} cannot be read as numbers.`, { dtype })
-}
+export { outputNumbers } from '../core/pass/tensor-numbers'
 
 /** Softmax; safe for large scores. */
 export function softmax(scores: ArrayLike<number>): Float64Array {
