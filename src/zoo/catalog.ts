@@ -6,7 +6,7 @@ import { LabError } from '../core/errors/lab-error'
 import type { ImagePreprocessing } from '../data/preprocess'
 import { zooFile, type ZooFile } from './zoo-file'
 
-export interface ZooLicence {
+interface ZooLicence {
   /** SPDX identifier, or `public domain`. */
   readonly name: string
   readonly holder: string
@@ -15,7 +15,7 @@ export interface ZooLicence {
 }
 
 /** The image that a model takes: the graph input and how a picture becomes its value. */
-export interface ZooImageInput {
+interface ZooImageInput {
   readonly name: string
   readonly preprocessing: ImagePreprocessing
 }
@@ -48,11 +48,11 @@ interface ZooDatasetFacts {
   readonly input: ZooImageInput
   readonly note: string
 }
-export interface PackedDataset extends ZooDatasetFacts {
+interface PackedDataset extends ZooDatasetFacts {
   readonly kind: 'packed-images'
   readonly file: ZooFile
 }
-export interface ZooPhoto {
+interface ZooPhoto {
   readonly file: ZooFile
   /** What is to be seen; an example for the reader, not a label. */
   readonly shows: string
