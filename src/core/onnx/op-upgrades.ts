@@ -1,5 +1,5 @@
 // What must change in a node when the ai.onnx opset rises past a version that redefined its operator: the table of such operators from
-// opset 7 to MAX_OPSET, read off the ONNX schemas. Redefinitions that keep old nodes valid (more types, a new optional input
+// MIN_OPSET to MAX_OPSET, read off the ONNX schemas. Redefinitions that keep old nodes valid (more types, a new optional input
 // or attribute, a reworded text) need nothing and are not listed.
 
 import { LabError } from '../errors/lab-error'
@@ -10,8 +10,8 @@ import { encodeFloat16 } from '../numeric/float16'
 
 /** The newest opset whose redefinitions are in the table. */
 export const MAX_OPSET = 26
-/** Older opsets had other broadcasting rules. */
-export const MIN_OPSET = 7
+/** Nearly every operator was redefined right after the opsets before. */
+export const MIN_OPSET = 6
 
 export interface UpgradeContext {
   /** The opset that is being reached. */
@@ -46,8 +46,44 @@ const softmaxOnOneAxis: Upgrade = (node, context) => {
   ]
 }
 
+/** Before opset 7 the second input was lined up with the axes of the first from `axis` on, only when `broadcast` was set. */
+const numpyBroadcast: Upgrade = (node, context) => {
+  const axis = intAttribute(node, 'axis', undefined)
+  const plain = withoutAttributes(node, 'axis', 'broadcast')
+  if (axis === undefined || intAttribute(node, 'broadcast', 0) === 0) return [plain]
+  return lineUp(plain, axis, context)
+}
+
+/** Puts ones behind the shape of the second input, so that its first axis meets `axis` of the first input. */
+function lineUp(node: Node, axis: number, context: UpgradeContext): readonly Node[] {
+  const [a, b] = [node.inputs[0], node.inputs[1]]
+  const [rankA, rankB] = [a, b].map((value) => tensorType(value, context)?.shape?.length)
+  if (rankA === undefined || rankB === undefined) {
+    throw unsupported(node, context.opset, 'the ranks of its inputs are not known')
+  }
+  const behind = rankA - rankB - (axis < 0 ? axis + rankA : axis)
+  if (behind <= 0) return [node]
+  const linedUp = context.freshName(`${b}_lined_up`)
+  const axes = Array.from({ length: behind }, (_, index) => BigInt(rankB + index))
+  return [
+    newNode('Unsqueeze', [b ?? ''], linedUp, { axes: { kind: 'ints', value: axes } }),
+    withInput(node, 1, linedUp),
+  ]
+}
+
+/** `is_test` chose between training, the default, and inference; from opset 7 on the operator infers. */
+const inferenceOnly: Upgrade = (node) => {
+  if (intAttribute(node, 'is_test', 0) === 0) throw unsupported(node, 7, 'it trains (is_test = 0)')
+  return [withoutAttributes(node, 'is_test')]
+}
+
+const withoutOutputSequence: Upgrade = (node) => [withoutAttributes(node, 'output_sequence')]
+
 const UPGRADES: Readonly<Record<string, Readonly<Record<number, Upgrade>>>> = {
+  Add: { 7: numpyBroadcast },
+  And: { 7: numpyBroadcast },
   BatchNormalization: {
+    7: inferenceOnly,
     9: (node) => {
       if (intAttribute(node, 'spatial', 1) === 0) throw unsupported(node, 9, 'it has one scale per value (spatial = 0)')
       return [withoutAttributes(node, 'spatial')]
@@ -73,7 +109,9 @@ const UPGRADES: Readonly<Record<string, Readonly<Record<number, Upgrade>>>> = {
       return [withInput(withoutAttributes(node, 'axis'), 2, input)]
     },
   },
+  Div: { 7: numpyBroadcast },
   Dropout: {
+    7: inferenceOnly,
     10: (node) => {
       if (node.outputs[1]) throw unsupported(node, 10, 'its mask changes from a number to a bool')
       return [node]
@@ -88,6 +126,10 @@ const UPGRADES: Readonly<Record<string, Readonly<Record<number, Upgrade>>>> = {
       return [withInput(withoutAttributes(node, 'ratio'), 1, input)]
     },
   },
+  Equal: { 7: numpyBroadcast },
+  GRU: { 7: withoutOutputSequence },
+  Gemm: { 7: (node) => [withoutAttributes(node, 'broadcast')] },
+  Greater: { 7: numpyBroadcast },
   GridSample: {
     20: (node) => {
       const names: Readonly<Record<string, string>> = { bilinear: 'linear', bicubic: 'cubic' }
@@ -101,7 +143,12 @@ const UPGRADES: Readonly<Record<string, Readonly<Record<number, Upgrade>>>> = {
     },
   },
   Hardmax: { 13: softmaxOnOneAxis },
+  LSTM: { 7: withoutOutputSequence },
+  Less: { 7: numpyBroadcast },
   LogSoftmax: { 13: softmaxOnOneAxis },
+  Mul: { 7: numpyBroadcast },
+  Or: { 7: numpyBroadcast },
+  PRelu: { 7: (node, context) => lineUp(node, 1, context) },
   Pad: {
     11: (node, context) => {
       const value = node.attributes.get('value')
@@ -111,6 +158,8 @@ const UPGRADES: Readonly<Record<string, Readonly<Record<number, Upgrade>>>> = {
       return [fill === '' ? padded : withInput(padded, 2, fill)]
     },
   },
+  Pow: { 7: numpyBroadcast },
+  RNN: { 7: withoutOutputSequence },
   ReduceL1: { 18: axesToInput },
   ReduceL2: { 18: axesToInput },
   ReduceLogSum: { 18: axesToInput },
@@ -149,6 +198,7 @@ const UPGRADES: Readonly<Record<string, Readonly<Record<number, Upgrade>>>> = {
     18: (node) => [node.inputs[1] ? node : withAttributes(node, { num_outputs: int(node.outputs.length) })],
   },
   Squeeze: { 13: axesToInput },
+  Sub: { 7: numpyBroadcast },
   TopK: {
     10: (node, context) => {
       const k = BigInt(intAttribute(node, 'k', 0))
@@ -160,6 +210,9 @@ const UPGRADES: Readonly<Record<string, Readonly<Record<number, Upgrade>>>> = {
   },
   Unsqueeze: { 13: axesToInput },
   Upsample: {
+    7: (node) => {
+      throw unsupported(node, 7, 'it has a scale per axis of an image')
+    },
     9: (node, context) => {
       const scales = node.attributes.get('scales')
       if (scales?.kind !== 'floats') throw unsupported(node, 9, 'it has no scales')
@@ -170,6 +223,7 @@ const UPGRADES: Readonly<Record<string, Readonly<Record<number, Upgrade>>>> = {
     },
     10: (node) => [{ ...node, opType: 'Resize' }],
   },
+  Xor: { 7: numpyBroadcast },
 }
 
 /** The nodes that do at opset `context.opset` what `node` does one opset below. */
