@@ -41,7 +41,7 @@ function callsOf(model: Model): (node: Node) => boolean {
 function notesOf({ convertedWeights, clamped, blocked }: Conversion): readonly Note[] {
   const notes: Note[] = [{ kind: 'changed', text: `Converted ${convertedWeights} weights to float16.` }]
   for (const [subject, count] of clamped) {
-    const text = `${count} of its values lie outside float16 and took its largest or smallest value.`
+    const text = `${count} of its values are beyond the largest float16 and took that value.`
     notes.push({ kind: 'warning', subject, text })
   }
   for (const { node, reason } of blocked) {

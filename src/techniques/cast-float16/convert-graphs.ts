@@ -4,14 +4,14 @@
 import type { InferredTypes, TypeScope } from '../../core/model/infer-shapes'
 import { dtypeCode } from '../../core/model/dtype'
 import type { Graph } from '../../core/model/graph'
-import { constantNodeTensor } from '../../core/model/graph-index'
+import { constantNodeTensor, indexGraph } from '../../core/model/graph-index'
 import type { Model } from '../../core/model/model'
 import { attributes, isOp, subgraphs, type Attribute, type Node } from '../../core/model/node'
 import type { ValueInfo } from '../../core/model/shape'
 import { makeTensor, type Tensor } from '../../core/model/tensor'
 import { sortTopologically } from '../../core/model/topological-sort'
 import { float16Tensor } from './convert-weights'
-import { isFloat32, nodeRule, type NodeRule, type Precision, type RuleContext } from './node-rule'
+import { isFloat32, nodeRule, type NodeRule, type Precision, type RuleContext, type ValueFacts } from './node-rule'
 import { PrecisionScope } from './precision-scope'
 
 export interface Conversion {
@@ -55,36 +55,37 @@ class Converter {
 
   async run(): Promise<Model> {
     const { model, types, border } = this.#request
-    this.#open(model.graph, types, undefined, border)
+    this.#open(model.graph, factsOf(model.graph, types), undefined, border)
     const graph = await this.#rebuild(model.graph)
     return { ...model, graph }
   }
 
   /** First sweep: scopes, rules and wants of a graph and its bodies. */
-  #open(graph: Graph, types: TypeScope, parent: PrecisionScope | undefined, border: Precision): void {
-    const ruleOf = (node: Node): NodeRule => this.#ruleOf(node, types)
+  #open(graph: Graph, values: ValueFacts, parent: PrecisionScope | undefined, border: Precision): void {
+    const ruleOf = (node: Node): NodeRule => this.#ruleOf(node, values)
     const freshName = (base: string): string => this.#freshName(base)
-    const scope = new PrecisionScope({ graph, types, parent, border, ruleOf, freshName })
+    const scope = new PrecisionScope({ graph, types: values, parent, border, ruleOf, freshName })
     this.#scopes.set(graph, scope)
     for (const node of graph.nodes) {
       const rule = ruleOf(node)
       node.inputs.forEach((name, position) => {
         const wanted = rule.wants(position)
-        if (wanted !== 'any' && isFloat32(types, name)) scope.want(name, wanted)
+        if (wanted !== 'any' && isFloat32(values, name)) scope.want(name, wanted)
       })
       for (const { graph: body } of subgraphs(node)) {
-        this.#open(body, this.#request.types.body(body) ?? UNKNOWN, scope, 'float32')
+        const types = this.#request.types.body(body) ?? UNKNOWN
+        this.#open(body, factsOf(body, types, values), scope, 'float32')
       }
     }
-    for (const { name } of graph.outputs) if (isFloat32(types, name)) scope.want(name, border)
+    for (const { name } of graph.outputs) if (isFloat32(values, name)) scope.want(name, border)
   }
 
-  #ruleOf(node: Node, types: TypeScope): NodeRule {
+  #ruleOf(node: Node, values: ValueFacts): NodeRule {
     const known = this.#rules.get(node)
     if (known) return known
-    const rule = nodeRule(node, types, this.#request.context)
+    const rule = nodeRule(node, values, this.#request.context)
     this.#rules.set(node, rule)
-    const touchesFloats = [...node.inputs, ...node.outputs].some((name) => isFloat32(types, name))
+    const touchesFloats = [...node.inputs, ...node.outputs].some((name) => isFloat32(values, name))
     if (rule.blockedBy && touchesFloats) this.blocked.push({ node, reason: rule.blockedBy })
     return rule
   }
@@ -190,6 +191,17 @@ class Converter {
 }
 
 const UNKNOWN: TypeScope = { type: () => undefined }
+
+function factsOf(graph: Graph, types: TypeScope, outside?: ValueFacts): ValueFacts {
+  const index = indexGraph(graph)
+  return {
+    type: (value) => types.type(value),
+    constant: (value) => {
+      const isOwn = index.isInput(value) || index.producer(value) !== undefined || graph.initializers.has(value)
+      return isOwn ? index.constant(value) : outside?.constant(value)
+    },
+  }
+}
 
 /** What `ConstantOfShape` fills with: a float32 zero where it does not say. */
 function fillValue(node: Node): Tensor | undefined {

@@ -26,6 +26,6 @@ test('any float32 becomes what the oracle says', () => {
   )
 })
 
-test('values that had to be moved are counted, zeros and infinities are not among them', () => {
-  expect(convertToFloat16(Float32Array.of(0, -0, 1e6, Infinity, NaN, 1e-20, 1, 6e-8)).clampedCount).toBe(2)
+test('finite values that are too large are counted', () => {
+  expect(convertToFloat16(Float32Array.of(0, -0, 1e6, Infinity, NaN, 1e-20, 1, -65505)).clampedCount).toBe(2)
 })

@@ -9,7 +9,7 @@ const SMALLEST = Math.fround(5.96e-8)
 
 export interface Converted {
   readonly bits: Uint16Array
-  /** Values that had to be moved to the largest or the smallest float16. */
+  /** Finite values that were too large. */
   readonly clampedCount: number
 }
 
@@ -23,7 +23,7 @@ export function convertToFloat16(values: Float32Array): Converted {
     const isTooLarge = magnitude > FLOAT16_MAX && magnitude < Infinity
     if (!isTooLarge && !(magnitude > 0 && magnitude < SMALLEST)) continue
     clamped[i] = Math.sign(value) * (isTooLarge ? FLOAT16_MAX : FLOAT16_MIN_POSITIVE)
-    clampedCount++
+    if (isTooLarge) clampedCount++
   }
   return { bits: encodeFloat16(clamped), clampedCount }
 }

@@ -2,6 +2,8 @@
 
 import type { TypeScope } from '../../core/model/infer-shapes'
 import { dtypeCode } from '../../core/model/dtype'
+import { tensorBytes, viewAs, type Tensor } from '../../core/model/tensor'
+import { FLOAT16_MAX } from '../../core/numeric/float16'
 import { intAttribute, isOp, subgraphs, type Node } from '../../core/model/node'
 import { BLOCKED, FLOAT_ONLY } from './float-only.table'
 
@@ -22,6 +24,11 @@ export interface RuleContext {
   isCall(node: Node): boolean
 }
 
+/** What is known of the values that a node reads and makes. */
+export interface ValueFacts extends TypeScope {
+  constant(value: string): Tensor | undefined
+}
+
 export const isFloat32 = (types: TypeScope, value: string): boolean => {
   const type = value === '' ? undefined : types.type(value)
   return type?.kind === 'tensor' && type.dtype === 'float32'
@@ -31,10 +38,10 @@ const CAST_TO_FLOAT32 = dtypeCode('float32')
 /** They read the shape or convert by themselves. */
 const TAKES_ANY: ReadonlySet<string> = new Set(['Cast', 'Shape', 'Size'])
 
-export function nodeRule(node: Node, types: TypeScope, context: RuleContext): NodeRule {
+export function nodeRule(node: Node, values: ValueFacts, context: RuleContext): NodeRule {
   // The borders of bodies stay float32: what a loop carries must have one type all the way round.
   if (subgraphs(node).length > 0) return { wants: () => 'float32', gives: () => 'float32' }
-  const blockedBy = blockReason(node, types, context)
+  const blockedBy = blockReason(node, values, context)
   if (blockedBy) return { wants: () => 'float32', gives: () => 'float32', blockedBy }
   if (isOp(node, 'Constant')) return { wants: () => 'any', gives: () => 'flexible' }
   if (isOp(node, 'Cast') && intAttribute(node, 'to', 0) === CAST_TO_FLOAT32) {
@@ -48,15 +55,25 @@ export function nodeRule(node: Node, types: TypeScope, context: RuleContext): No
   }
 }
 
-function blockReason(node: Node, types: TypeScope, { isCall }: RuleContext): string | undefined {
+function blockReason(node: Node, values: ValueFacts, { isCall }: RuleContext): string | undefined {
   if (isCall(node)) return 'it calls a function of the model, whose body is left as it is'
   if (node.domain !== '') return `operators of ${node.domain} are left as they are`
   if (BLOCKED.has(node.opType)) return 'it needs the range or the precision of float32'
   for (const name of [...node.inputs, ...node.outputs]) {
     if (name === '') continue
-    const type = types.type(name)
+    const type = values.type(name)
     if (!type) return `the type of "${name}" is not known`
     if (type.kind !== 'tensor') return `"${name}" is a ${type.kind}, not a tensor`
   }
-  return undefined
+  return isOp(node, 'BatchNormalization') ? statisticsReason(node, values) : undefined
+}
+
+/** A clamped variance would scale its channel wrongly; other weights that large (masks) mean "as large as can be". */
+function statisticsReason(node: Node, { constant }: ValueFacts): string | undefined {
+  const large = node.inputs.slice(1).find((name) => {
+    const tensor = constant(name)
+    if (tensor?.dtype !== 'float32' || tensor.data.kind !== 'bytes') return false
+    return viewAs(tensorBytes(tensor), Float32Array).some((value) => Math.abs(value) > FLOAT16_MAX)
+  })
+  return large === undefined ? undefined : `"${large}" holds numbers beyond float16; fold batch normalization first`
 }
