@@ -1,0 +1,108 @@
+// One run: compress, check the engine, compare the answers, then the clock. Each stage adds to the record and reports it, so that
+// whatever is finished stays when a later stage fails or is cancelled.
+
+import type { DatasetRef, InputSource, LoadedModel, ModelFile } from '../../../workers/host/protocol'
+import type { Recipe } from '../../core/recipe/recipe'
+import type { CompressClient } from '../jobs/compress-client'
+import type { EngineClient } from '../jobs/engine-client'
+import type { JobOptions } from '../jobs/run-job'
+import { AccuracyRun } from './accuracy-run'
+import { RUN_RECORD_VERSION, type RunRecord } from './run-record'
+
+export interface BenchRequest {
+  readonly name: string
+  readonly original: LoadedModel
+  readonly recipe: Recipe
+  readonly calibration?: DatasetRef | undefined
+  readonly evaluation?: DatasetRef | undefined
+  readonly seconds: number
+  readonly startedAt: string
+}
+
+export interface BenchClients {
+  readonly compress: CompressClient
+  /** Where the race runs. */
+  readonly engine: EngineClient
+  /** Plain WASM: fidelity and accuracy are measured there. */
+  readonly reference: EngineClient
+}
+
+export interface BenchListener {
+  /** `fraction` 0…1 of the named stage. */
+  progress(stage: BenchStage, fraction: number, what: string): void
+  record(record: RunRecord): void
+}
+
+export const BENCH_STAGES = ['engine', 'compress', 'check', 'fidelity', 'accuracy', 'latency'] as const
+export type BenchStage = (typeof BENCH_STAGES)[number]
+
+export interface BenchOutcome {
+  readonly record: RunRecord
+  readonly variant: ModelFile
+  /** Goes on with accuracy where the first look stopped; absent without evaluation data. */
+  readonly accuracy?: AccuracyRun
+}
+
+/** Samples for the checks and the rotation of inputs while timing. */
+const CHECK_INPUTS = 8
+const RACE_INPUTS = 16
+/** Half width of "the same" (docs/measuring.md). */
+const MARGIN = 0.02
+const SEED = 1
+
+/** Throws what the stages throw; `listener.record` has the part that was finished by then. */
+export async function runBench(
+  request: BenchRequest,
+  { compress, engine, reference }: BenchClients,
+  listener: BenchListener,
+  signal: AbortSignal,
+): Promise<BenchOutcome> {
+  const { original, evaluation } = request
+  let record: RunRecord = {
+    version: RUN_RECORD_VERSION,
+    startedAt: request.startedAt,
+    original: { name: request.name, sha256: original.sha256, summary: original.summary },
+    recipe: request.recipe,
+  }
+  const add = (part: Partial<RunRecord>): void => listener.record((record = { ...record, ...part }))
+  const job = (stage: BenchStage): JobOptions => {
+    listener.progress(stage, 0, '')
+    return { signal, progress: (fraction, what) => listener.progress(stage, fraction, what) }
+  }
+
+  add({ engine: await engine.start(job('engine')) })
+  const { model: variant, ...compression } = await compress.compress(
+    { modelId: original.model.id, recipe: request.recipe, calibration: request.calibration },
+    job('compress'),
+  )
+  add({ compression })
+
+  const inputs = inputsFrom(evaluation, CHECK_INPUTS)
+  const checkOriginal = await engine.engineCheck({ model: original.model, inputs }, job('check'))
+  add({ engineChecks: [checkOriginal, await engine.engineCheck({ model: variant, inputs }, job('check'))] })
+  add({ fidelity: await reference.fidelity({ original: original.model, variant, inputs }, job('fidelity')) })
+
+  const accuracy = evaluation && new AccuracyRun(reference, original.model, variant, evaluation)
+  if (accuracy) add({ accuracy: await accuracy.measureToNextLook(job('accuracy')) })
+
+  const isWrong = record.engineChecks?.some(({ ok }) => !ok) ?? true
+  const isSoftware = record.engine?.facts.adapter?.isSoftware ?? false
+  if (!isWrong && !isSoftware) {
+    const variants = [
+      { label: 'original', model: original.model },
+      { label: 'variant', model: variant },
+    ]
+    const race = {
+      variants,
+      inputs: inputsFrom(evaluation, RACE_INPUTS),
+      seconds: request.seconds,
+      margin: MARGIN,
+      seed: SEED,
+    }
+    add({ latency: await engine.compareLatency(race, job('latency')) })
+  }
+  return { record, variant, ...(accuracy && { accuracy }) }
+}
+
+const inputsFrom = (dataset: DatasetRef | undefined, count: number): InputSource =>
+  dataset ? { kind: 'dataset', dataset, count } : { kind: 'synthetic', seed: SEED, count }

@@ -1,0 +1,288 @@
+// What the Bench room works on: the open model, the recipe of its variant, where to race, and the last run. Components read and call verbs.
+
+import { getContext, setContext } from 'svelte'
+
+import type { DatasetRef, LoadedModel, ModelFile } from '../../../workers/host/protocol'
+import { asLabError, isCancelled, type LabError } from '../../core/errors/lab-error'
+import { parseRecipe } from '../../core/recipe/parse-recipe'
+import { RECIPE_VERSION, type OptionValue, type Recipe, type RecipeStep } from '../../core/recipe/recipe'
+import { canonicalJson } from '../../core/recipe/recipe-key'
+import { catalog, type TechniqueId } from '../../techniques/catalog'
+import { presets, type PresetName } from '../../techniques/presets'
+import { ZOO_MODELS, type ZooModelId } from '../../zoo/catalog'
+import type { AccuracyRun } from '../bench/accuracy-run'
+import { BENCH_STAGES, runBench, type BenchStage } from '../bench/run-bench'
+import type { RunRecord } from '../bench/run-record'
+import { CompressClient } from '../jobs/compress-client'
+import { EngineClient } from '../jobs/engine-client'
+import { fetchZooModel } from '../platform/fetch-zoo-model'
+import { findEngineChoices, type EngineChoice } from './engine-choice'
+
+export interface OpenModel {
+  readonly name: string
+  readonly loaded: LoadedModel
+  readonly zooId?: ZooModelId
+}
+
+export type Activity =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'reading'; readonly name: string; readonly fraction: number }
+  | { readonly kind: 'running'; readonly stage: BenchStage; readonly fraction: number; readonly what: string }
+  | { readonly kind: 'counting'; readonly fraction: number }
+
+/** Time for the race after warm-up. Longer races find smaller differences. */
+export const RACE_SECONDS = [5, 15, 60] as const
+export type RaceSeconds = (typeof RACE_SECONDS)[number]
+
+const DEFAULT_PRESET: PresetName = 'int8-static'
+const PRESET_WITHOUT_DATA: PresetName = 'int8-dynamic'
+
+export class Workspace {
+  #model = $state.raw<OpenModel>()
+  #recipe = $state.raw(recipeOf(DEFAULT_PRESET))
+  #calibration = $state.raw<DatasetRef>()
+  #engines = $state.raw<readonly EngineChoice[]>([])
+  #engineKey = $state('ort-wasm:1')
+  #seconds = $state<RaceSeconds>(5)
+  #activity = $state.raw<Activity>({ kind: 'idle' })
+  #record = $state.raw<RunRecord>()
+  #variant = $state.raw<ModelFile>()
+  #problem = $state.raw<LabError>()
+  #accuracy: AccuracyRun | undefined
+  #abort: AbortController | undefined
+  readonly #compress = new CompressClient()
+  readonly #clients = new Map<string, EngineClient>()
+
+  get model(): OpenModel | undefined {
+    return this.#model
+  }
+  get recipe(): Recipe {
+    return this.#recipe
+  }
+  get calibration(): DatasetRef | undefined {
+    return this.#calibration
+  }
+  get engines(): readonly EngineChoice[] {
+    return this.#engines
+  }
+  get engineKey(): string {
+    return this.#engineKey
+  }
+  get seconds(): RaceSeconds {
+    return this.#seconds
+  }
+  get activity(): Activity {
+    return this.#activity
+  }
+  get record(): RunRecord | undefined {
+    return this.#record
+  }
+  /** The result of the last run, to download. */
+  get variant(): ModelFile | undefined {
+    return this.#variant
+  }
+  get problem(): LabError | undefined {
+    return this.#problem
+  }
+  get isBusy(): boolean {
+    return this.#activity.kind !== 'idle'
+  }
+  /** The preset that the recipe equals, if it is one as it stands. */
+  get preset(): PresetName | undefined {
+    const text = canonicalJson(this.#recipe.steps)
+    return (Object.keys(presets) as PresetName[]).find((name) => canonicalJson(recipeOf(name).steps) === text)
+  }
+  get needsCalibration(): boolean {
+    return this.#recipe.steps.some(({ technique }) => catalog[technique as TechniqueId].needs.calibration)
+  }
+  /** The recipe has changed since the last run. */
+  get isStale(): boolean {
+    return this.#record !== undefined && canonicalJson(this.#record.recipe) !== canonicalJson(this.#recipe)
+  }
+  get canMeasureMore(): boolean {
+    const accuracy = this.#record?.accuracy
+    return !this.isStale && accuracy !== undefined && accuracy.measured < accuracy.available
+  }
+
+  async findEngines(): Promise<void> {
+    this.#engines = await findEngineChoices()
+  }
+
+  async openZoo(id: ZooModelId): Promise<void> {
+    const { title } = ZOO_MODELS[id]
+    await this.#open(title, async (signal) => {
+      const files = await fetchZooModel(id, signal, (fraction) => {
+        this.#activity = { kind: 'reading', name: title, fraction }
+      })
+      this.#calibration = { kind: 'zoo', id: ZOO_MODELS[id].calibrationId }
+      return { files, zooId: id, preset: DEFAULT_PRESET }
+    })
+    if (this.#model?.zooId === id) await this.run()
+  }
+
+  async openFiles(files: readonly File[]): Promise<void> {
+    const name = files.find((file) => file.name.endsWith('.onnx'))?.name ?? files[0]?.name ?? 'model'
+    await this.#open(name, () => {
+      this.#calibration = undefined
+      return Promise.resolve({ files, preset: PRESET_WITHOUT_DATA })
+    })
+  }
+
+  close(): void {
+    this.cancel()
+    if (this.#model) void this.#compress.release(this.#model.loaded.model.id)
+    this.#model = undefined
+    this.#forgetRun()
+    this.#problem = undefined
+  }
+
+  choosePreset(name: PresetName): void {
+    this.#recipe = recipeOf(name)
+  }
+
+  /** Throws `options/invalid`; the recipe stays as it was then. */
+  setOption(index: number, option: string, value: OptionValue): void {
+    const steps = this.#recipe.steps.map((step, position) =>
+      position === index ? { ...step, options: { ...step.options, [option]: value } } : step,
+    )
+    this.#recipe = parseRecipe({ ...this.#recipe, steps }, catalog)
+  }
+
+  addStep(technique: TechniqueId): void {
+    this.#setSteps([...this.#recipe.steps, { technique, options: {} }])
+  }
+
+  removeStep(index: number): void {
+    this.#setSteps(this.#recipe.steps.filter((_, position) => position !== index))
+  }
+
+  setCalibration(file: File): void {
+    this.#calibration = { kind: 'npz', name: file.name, file }
+  }
+
+  chooseEngine(key: string): void {
+    this.#engineKey = key
+  }
+
+  chooseSeconds(seconds: RaceSeconds): void {
+    this.#seconds = seconds
+  }
+
+  async run(): Promise<void> {
+    const model = this.#model
+    if (!model || this.isBusy) return
+    this.#forgetRun()
+    const listener = {
+      progress: (stage: BenchStage, fraction: number, what: string) => {
+        this.#activity = { kind: 'running', stage, fraction, what }
+      },
+      record: (record: RunRecord) => (this.#record = record),
+    }
+    await this.#act({ kind: 'running', stage: BENCH_STAGES[0], fraction: 0, what: '' }, async (signal) => {
+      const request = {
+        name: model.name,
+        original: model.loaded,
+        recipe: this.#recipe,
+        calibration: this.#calibration,
+        evaluation: model.zooId ? { kind: 'zoo' as const, id: ZOO_MODELS[model.zooId].datasetId } : undefined,
+        seconds: this.#seconds,
+        startedAt: new Date().toISOString(),
+      }
+      const clients = {
+        compress: this.#compress,
+        engine: this.#client(this.#engineKey),
+        reference: this.#client('ort-wasm:1'),
+      }
+      const outcome = await runBench(request, clients, listener, signal)
+      this.#record = outcome.record
+      this.#variant = outcome.variant
+      this.#accuracy = outcome.accuracy
+    })
+  }
+
+  /** Counts right answers on to the next planned look. */
+  async measureMore(): Promise<void> {
+    const accuracy = this.#accuracy
+    if (!accuracy || !this.canMeasureMore || this.isBusy) return
+    await this.#act({ kind: 'counting', fraction: 0 }, async (signal) => {
+      const progress = (fraction: number): void => {
+        this.#activity = { kind: 'counting', fraction }
+      }
+      const found = await accuracy.measureToNextLook({ signal, progress })
+      if (this.#record) this.#record = { ...this.#record, accuracy: found }
+    })
+  }
+
+  cancel(): void {
+    this.#abort?.abort()
+  }
+
+  dismissProblem(): void {
+    this.#problem = undefined
+  }
+
+  /** The plain WASM engine, for answers to the visitor's own inputs. */
+  get referenceEngine(): EngineClient {
+    return this.#client('ort-wasm:1')
+  }
+
+  #setSteps(steps: readonly RecipeStep[]): void {
+    this.#recipe = parseRecipe({ ...this.#recipe, steps }, catalog)
+  }
+
+  #client(key: string): EngineClient {
+    const choice = this.#engines.find((each) => each.key === key)
+    const known = this.#clients.get(key)
+    if (known) return known
+    const client = new EngineClient(choice?.engine ?? 'ort-wasm', choice?.threads ?? 1)
+    this.#clients.set(key, client)
+    return client
+  }
+
+  #forgetRun(): void {
+    if (this.#variant) void this.#compress.release(this.#variant.id)
+    this.#variant = undefined
+    this.#accuracy = undefined
+    this.#record = undefined
+  }
+
+  async #open(
+    name: string,
+    find: (signal: AbortSignal) => Promise<{ files: readonly File[]; zooId?: ZooModelId; preset: PresetName }>,
+  ): Promise<void> {
+    this.close()
+    await this.#act({ kind: 'reading', name, fraction: 0 }, async (signal) => {
+      const { files, zooId, preset } = await find(signal)
+      const loaded = await this.#compress.load(files, { signal })
+      this.#recipe = recipeOf(preset)
+      this.#model = { name, loaded, ...(zooId && { zooId }) }
+    })
+  }
+
+  /** One activity at a time: a new one cancels what is under way. A failure is kept for the page to show, a cancel is not one. */
+  async #act(activity: Activity, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    this.cancel()
+    const abort = new AbortController()
+    this.#abort = abort
+    this.#activity = activity
+    this.#problem = undefined
+    try {
+      await work(abort.signal)
+    } catch (error) {
+      if (!isCancelled(error) && this.#abort === abort) this.#problem = asLabError(error)
+    } finally {
+      if (this.#abort === abort) {
+        this.#abort = undefined
+        this.#activity = { kind: 'idle' }
+      }
+    }
+  }
+}
+
+function recipeOf(name: PresetName): Recipe {
+  return parseRecipe({ version: RECIPE_VERSION, seed: 0, steps: presets[name].steps }, catalog)
+}
+
+const KEY = Symbol('workspace')
+export const provideWorkspace = (): Workspace => setContext(KEY, new Workspace())
+export const useWorkspace = (): Workspace => getContext<Workspace>(KEY)
