@@ -4,6 +4,7 @@
 import { expose } from 'comlink'
 
 import { createBrowserEngine } from './host/ort-runtime-browser'
+import { runEngineCheck, runFidelity } from './host/check-jobs'
 import { EngineHost } from './host/engine-host'
 import { describeModel, predictClasses, runOnce } from './host/engine-jobs'
 import { InferenceServer } from './host/inference-server'
@@ -27,12 +28,14 @@ const api: EngineApi & InferenceApi = {
   describe: queued((request) => describeModel(host, request)),
   outputs: queued((request) => runOnce(host, request)),
   accuracy: queued((request, context) => predictClasses(host, request, context)),
+  engineCheck: queued((request, context) => runEngineCheck(host, request, context)),
+  fidelity: queued((request, context) => runFidelity(host, request, context)),
   compareLatency: queued(async (request, context) => {
     const engine = await host.engine(request)
     await host.closeAll()
     return raceVariants(engine, request, context)
   }),
-  openSession: (model) => inference.openSession(model),
+  openSession: (model, options) => inference.openSession(model, options),
   runSession: (id, feeds, wanted) => inference.runSession(id, feeds, wanted),
   closeSession: (id) => inference.closeSession(id),
 }

@@ -1,0 +1,111 @@
+// The two checks before a number: the same file here and on the reference engine (engine check), and a variant against its original on
+// the reference engine (fidelity). The reference is plain WASM with optimization disabled: in this worker where it runs that build,
+// else in a nested one.
+
+import type { NamedValues } from '../../src/core/pass/tensor-value'
+import { decodeModel } from '../../src/core/onnx/decode'
+import type { EngineSession } from '../../src/engines/engine'
+import { engineCheckOptions } from '../../src/measure/check-options'
+import { checkEngine, type EngineCheck } from '../../src/measure/engine-check'
+import { measureFidelity } from '../../src/measure/fidelity'
+import { openModel, type EngineHost } from './engine-host'
+import type { JobContext } from './job'
+import { openInputs } from './model-inputs'
+import type { CheckRequest, EngineConfig, FidelityRequest, FidelityResult, FreeDimensions, ModelFile } from './protocol'
+import { readModelFile } from './read-model-file'
+import { ReferenceEngine } from './reference-engine'
+
+/** Throws what opening and running throw, on either engine. */
+export async function runEngineCheck(
+  host: EngineHost,
+  request: EngineConfig & CheckRequest,
+  context: JobContext,
+): Promise<EngineCheck> {
+  const { model, freeDimensions, page } = request
+  return withReference(host, request, context, async (reference) => {
+    context.progress(0, 'Opening')
+    const [here] = await host.open(request, [{ model, optimization: 'all', freeDimensions }])
+    const truth = await reference(model, freeDimensions)
+    const sessions = here ? [truth, here.session] : [truth]
+    const source = { source: request.inputs, session: truth, freeDimensions, page, signal: context.signal }
+    const { feeds } = await openInputs(source)
+    const [expected = [], actual = []] = await runAll(sessions, feeds, context)
+    const { bytes } = await readModelFile({ ...model, externalData: [] })
+    return checkEngine(expected, actual, engineCheckOptions(decodeModel(bytes)))
+  })
+}
+
+/** Throws what opening and running throw. */
+export async function runFidelity(
+  host: EngineHost,
+  request: EngineConfig & FidelityRequest,
+  context: JobContext,
+): Promise<FidelityResult> {
+  const { original, variant, freeDimensions, page } = request
+  return withReference(host, request, context, async (reference) => {
+    context.progress(0, 'Opening')
+    const truth = await reference(original, freeDimensions)
+    const source = { source: request.inputs, session: truth, freeDimensions, page, signal: context.signal }
+    const { feeds, isSynthetic } = await openInputs(source)
+    const [expected = [], actual = []] = await runAll([truth, await reference(variant, freeDimensions)], feeds, context)
+    return { fidelity: measureFidelity(expected, actual), isSynthetic }
+  })
+}
+
+/** Outputs by session and input. */
+async function runAll(
+  sessions: readonly EngineSession[],
+  feeds: readonly NamedValues[],
+  context: JobContext,
+): Promise<NamedValues[][]> {
+  const outputs: NamedValues[][] = sessions.map(() => [])
+  for (const [index, feed] of feeds.entries()) {
+    context.progress(index / feeds.length, `Input ${index + 1} of ${feeds.length}`)
+    for (const [at, session] of sessions.entries()) {
+      await context.checkpoint()
+      outputs[at]?.push(await session.run(feed))
+    }
+  }
+  return outputs
+}
+
+type OpenReference = (model: ModelFile, freeDimensions?: FreeDimensions) => Promise<EngineSession>
+
+async function withReference<T>(
+  host: EngineHost,
+  config: EngineConfig,
+  context: JobContext,
+  body: (open: OpenReference) => Promise<T>,
+): Promise<T> {
+  if (config.engine === 'ort-wasm') return withOwnReference(host, config, body)
+  const engine = new ReferenceEngine(context.signal)
+  const open: OpenReference = async (model, freeDimensions) => {
+    const { bytes, externalData } = await readModelFile(model)
+    return engine.openModel(bytes, { externalData, ...(freeDimensions && { freeDimensions }) })
+  }
+  try {
+    return await body(open)
+  } finally {
+    engine.end()
+  }
+}
+
+/** Sessions of their own, so that those of the check itself stay open. */
+async function withOwnReference<T>(
+  host: EngineHost,
+  config: EngineConfig,
+  body: (open: OpenReference) => Promise<T>,
+): Promise<T> {
+  const engine = await host.engine(config)
+  const opened: EngineSession[] = []
+  const open: OpenReference = async (model, freeDimensions) => {
+    const { session } = await openModel(engine, { model, optimization: 'disabled', freeDimensions })
+    opened.push(session)
+    return session
+  }
+  try {
+    return await body(open)
+  } finally {
+    for (const session of opened) await session.close()
+  }
+}
