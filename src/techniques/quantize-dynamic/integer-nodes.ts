@@ -19,6 +19,8 @@ interface Triple {
 
 interface WeightLayout {
   readonly axis: number | undefined
+  /** Kernels take one zero point per column of a matrix, but only one for the channels of anything else. */
+  readonly hasChannelZeroPoints?: boolean
   /** Where the integers must have zero point 0; else the type of the options. */
   readonly dtype?: 'int8'
   /** The weight is [N, K] and must become [K, N]. */
@@ -69,7 +71,9 @@ export class IntegerNodes {
   }
 
   #matMul(node: Node, tensor: Tensor): boolean {
-    const weight = this.#weight(tensor, { axis: this.#isPerChannel ? tensor.dims.length - 1 : undefined })
+    const { length: rank } = tensor.dims
+    const axis = this.#isPerChannel ? rank - 1 : undefined
+    const weight = this.#weight(tensor, { axis, hasChannelZeroPoints: rank === 2 })
     if (!weight) return false
     this.#edit.draft.removeNode(node)
     this.#product(node, { opType: 'MatMulInteger', input: node.inputs[0] ?? '', weight, output: node.outputs[0] ?? '' })
@@ -80,6 +84,7 @@ export class IntegerNodes {
     const isTransposed = intAttribute(node, 'transB', 0) !== 0
     const weight = this.#weight(tensor, {
       axis: this.#isPerChannel ? (isTransposed ? 0 : 1) : undefined,
+      hasChannelZeroPoints: true,
       isTransposed,
       factor: floatAttribute(node, 'alpha', 1),
     })
@@ -150,7 +155,7 @@ export class IntegerNodes {
     return triple
   }
 
-  /** Quantizes a weight, once for all its readers of the same layout. The zero point is a scalar: it is equal in all channels. */
+  /** Quantizes a weight, once for all its readers of the same layout. */
   #weight(tensor: Tensor, layout: WeightLayout): Triple | undefined {
     const key = JSON.stringify([tensor.name, layout])
     if (this.#weights.has(key)) return this.#weights.get(key)
@@ -161,19 +166,18 @@ export class IntegerNodes {
 
   #storeWeight(tensor: Tensor, layout: WeightLayout): Triple | undefined {
     const { axis, dtype = this.#options.weightType, isTransposed = false, scaleDims, factor = 1 } = layout
+    const hasOneZeroPoint = axis !== undefined && !layout.hasChannelZeroPoints
     const names = this.#names(tensor.name)
-    const parts = quantizeWeight(
-      tensor,
-      { dtype, axis, isSymmetric: dtype === 'int8' || axis !== undefined },
-      { ...names, quantized: names.values },
-    )
+    const format = { dtype, axis, isSymmetric: dtype === 'int8' || hasOneZeroPoint }
+    const parts = quantizeWeight(tensor, format, { ...names, quantized: names.values })
     if (!parts) return undefined
     const { draft } = this.#edit
     draft.setInitializer(isTransposed ? transposeBytes(parts.quantized) : parts.quantized)
     const scales = viewAs(tensorBytes(parts.scale), Float32Array).map((scale) => scale * factor)
     draft.setInitializer(makeTensor(names.scale, 'float32', scaleDims ?? parts.scale.dims, scales))
-    const zero = tensorBytes(parts.zeroPoint).slice(0, 1)
-    draft.setInitializer(makeTensor(names.zeroPoint, dtype, [], zero))
+    // Equal in all channels where it is in the middle: then the scalar form, which every kernel takes.
+    const zero = makeTensor(names.zeroPoint, dtype, [], tensorBytes(parts.zeroPoint).slice(0, 1))
+    draft.setInitializer(format.isSymmetric ? zero : parts.zeroPoint)
     return names
   }
 
