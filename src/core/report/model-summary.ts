@@ -44,6 +44,7 @@ export interface ModelSummary {
 /** `sizes` fixes free dimensions, which the cost needs; without it a model with free dimensions has `macs: null`. */
 export function summarizeModel(model: Model, fileBytes: number, sizes: InferOptions = {}): ModelSummary {
   const types = inferShapes(model, sizes)
+  const unsized = sizes.freeDimensions || sizes.inputShapes ? inferShapes(model) : types
   const census = takeCensus(model)
   const listed = model.graph.inputs.filter(({ name }) => !model.graph.initializers.has(name))
   const macs = model.functions.length === 0 ? graphMacs(model.graph, types) : undefined
@@ -52,7 +53,7 @@ export function summarizeModel(model: Model, fileBytes: number, sizes: InferOpti
     irVersion: model.irVersion,
     opsets: Object.fromEntries([...model.opsets].map(([domain, version]) => [domain || 'ai.onnx', version])),
     inputs: listed.map(({ name, type }) => summarizeValue(name, type)),
-    outputs: model.graph.outputs.map(({ name }) => summarizeValue(name, types.type(name))),
+    outputs: model.graph.outputs.map(({ name }) => summarizeValue(name, unsized.type(name))),
     nodeCount: census.nodes.length,
     opCounts: countOps(census.nodes),
     parameters: census.parameters,

@@ -4,7 +4,7 @@ import type { DType } from '../dtype'
 import { intAttribute, intsAttribute, stringAttribute, type Node } from '../node'
 import type { Dim, Shape } from '../shape'
 import { frontAxis, multiplyDims, sizeDim, unknownShape, withDim } from './dims'
-import { integersOf, sameAs, tensorFacts, type NodeContext, type Rule, type RuleTable } from './rule'
+import { allNumbers, integersOf, sameAs, tensorFacts, type NodeContext, type Rule, type RuleTable } from './rule'
 
 interface Window {
   readonly kernel: readonly Dim[]
@@ -83,27 +83,33 @@ const convolution =
   (weightInput: number, dtypeOf: (context: NodeContext) => DType | undefined): Rule =>
   (context) => [tensorFacts(dtypeOf(context), convolvedShape(context, context.shape(0), context.shape(weightInput)))]
 
-const transposedConvolution: Rule = (context) => {
-  const { node } = context
-  const [input, weight] = [context.shape(0), context.shape(1)]
-  if (!input || input.length < 3) return [tensorFacts(context.dtype(0), undefined)]
-  const spatial = input.slice(2)
-  const rank = spatial.length
-  const window = readWindow(node, weight?.slice(2), rank)
-  const wanted = intsAttribute(node, 'output_shape')
-  const extra = intsAttribute(node, 'output_padding') ?? new Array<number>(rank).fill(0)
-  const dims = spatial.map((dim, axis): Dim => {
-    if (wanted) return sizeDim(wanted.at(axis - rank) ?? NaN)
-    const [size, stride] = [window.kernel[axis], window.strides[axis] ?? 1]
-    if (typeof dim !== 'number' || typeof size !== 'number') return null
-    if (window.autoPad.startsWith('SAME')) return sizeDim(dim * stride)
-    const reach = (size - 1) * (window.dilations[axis] ?? 1) + 1
-    const pads = (window.pads?.[axis] ?? 0) + (window.pads?.[axis + rank] ?? 0)
-    return sizeDim(stride * (dim - 1) + (extra[axis] ?? 0) + reach - pads)
-  })
-  const channels = multiplyDims(weight?.[1] ?? null, intAttribute(node, 'group', 1))
-  return [tensorFacts(context.dtype(0), [input[0] ?? null, channels, ...dims])]
-}
+/** `padsInput`: where the padding comes as an input. */
+const transposedConvolution =
+  (padsInput?: number): Rule =>
+  (context) => {
+    const { node } = context
+    const [input, weight] = [context.shape(0), context.shape(1)]
+    if (!input || input.length < 3) return [tensorFacts(context.dtype(0), undefined)]
+    const spatial = input.slice(2)
+    const rank = spatial.length
+    const window = readWindow(node, weight?.slice(2), rank)
+    const wanted = intsAttribute(node, 'output_shape')
+    const given =
+      padsInput === undefined || !context.has(padsInput) ? window.pads : allNumbers(context.value(padsInput)?.items)
+    const isPadded = given !== undefined || window.autoPad.startsWith('SAME') || window.autoPad === 'VALID'
+    const extra = intsAttribute(node, 'output_padding') ?? new Array<number>(rank).fill(0)
+    const dims = spatial.map((dim, axis): Dim => {
+      if (wanted) return sizeDim(wanted.at(axis - rank) ?? NaN)
+      const [size, stride] = [window.kernel[axis], window.strides[axis] ?? 1]
+      if (typeof dim !== 'number' || typeof size !== 'number' || !isPadded) return null
+      if (window.autoPad.startsWith('SAME')) return sizeDim(dim * stride)
+      const reach = (size - 1) * (window.dilations[axis] ?? 1) + 1
+      const pads = (given?.[axis] ?? 0) + (given?.[axis + rank] ?? 0)
+      return sizeDim(stride * (dim - 1) + (extra[axis] ?? 0) + reach - pads)
+    })
+    const channels = multiplyDims(weight?.[1] ?? null, intAttribute(node, 'group', 1))
+    return [tensorFacts(context.dtype(0), [input[0] ?? null, channels, ...dims])]
+  }
 
 function pooledShape(context: NodeContext): Shape | undefined {
   const shape = context.shape(0)
@@ -182,10 +188,6 @@ const columnsToImage: Rule = (context) => {
   return [tensorFacts(context.dtype(0), spatial && [input?.[0] ?? null, channels, ...spatial])]
 }
 
-const convTransposeDynamicPads: Rule = (context) => [
-  tensorFacts(context.dtype(0), [context.shape(0)?.[0] ?? null, null, null, null]),
-]
-
 const unfold: Rule = (context) => {
   const shape = context.shape(0)
   const axis = shape && frontAxis(intAttribute(context.node, 'dim', -1), shape.length)
@@ -204,7 +206,7 @@ export const CONVOLUTION_RULES: RuleTable = {
   ConvInteger: convolution(1, () => 'int32'),
   QLinearConv: convolution(3, outputZeroPoint),
   DeformConv: convolution(1, input0),
-  ConvTranspose: transposedConvolution,
+  ConvTranspose: transposedConvolution(),
   MaxPool: maxPool,
   AveragePool: pool,
   LpPool: pool,
@@ -219,7 +221,7 @@ export const CONVOLUTION_RULES: RuleTable = {
 }
 
 export const MICROSOFT_CONVOLUTION_RULES: RuleTable = {
-  ConvTransposeWithDynamicPads: convTransposeDynamicPads,
+  ConvTransposeWithDynamicPads: transposedConvolution(2),
   FusedConv: convolution(1, input0),
   NhwcConv: convolution(1, input0),
   NhwcFusedConv: convolution(1, input0),
