@@ -32,12 +32,12 @@ export async function openInputs(request: InputsRequest): Promise<ModelInputs> {
       return { feeds: source.feeds, isSynthetic: false, freeDimensions: {} }
     case 'dataset': {
       const dataset = await openDataset(source.dataset, session.inputNames, page, signal)
-      return { feeds: await spread(dataset, source.count), isSynthetic: dataset.isSynthetic, freeDimensions: {} }
+      return { feeds: await spreadSamples(dataset, source.count), isSynthetic: dataset.isSynthetic, freeDimensions: {} }
     }
     case 'synthetic': {
       const freeDimensions = { ...freeDimensionDefaults(session.inputs), ...request.freeDimensions }
       const dataset = synthesizeInputs(session.inputs, freeDimensions, seededRng(source.seed), source.count)
-      return { feeds: await spread(dataset, source.count), isSynthetic: true, freeDimensions }
+      return { feeds: await spreadSamples(dataset, source.count), isSynthetic: true, freeDimensions }
     }
     default:
       return source satisfies never
@@ -45,7 +45,7 @@ export async function openInputs(request: InputsRequest): Promise<ModelInputs> {
 }
 
 /** `count` samples, evenly spread over the set. */
-async function spread(dataset: Dataset, count: number): Promise<NamedValues[]> {
+export async function spreadSamples(dataset: Dataset, count: number): Promise<NamedValues[]> {
   const taken = Math.min(count, dataset.size)
   const feeds: NamedValues[] = []
   for (let i = 0; i < taken; i++) feeds.push(await dataset.sample(Math.floor((i * dataset.size) / taken)))
