@@ -5,11 +5,12 @@ import { inferShapes } from '../../core/model/infer-shapes'
 import { mapGraphs, type GraphEdit } from '../../core/model/map-graphs'
 import { onnxOpset, type Model } from '../../core/model/model'
 import { attributes, nodeLabel, type Node } from '../../core/model/node'
-import { tensorSizeBytes, type Tensor } from '../../core/model/tensor'
+import type { Tensor } from '../../core/model/tensor'
 import type { PassContext } from '../../core/pass/pass-context'
 import type { Apply, Note } from '../../core/pass/technique'
 import type { OptionsOf } from '../../core/options/spec'
-import { bytesOfAll, findConstantPart } from './constant-nodes'
+import { acceptResults } from './accept-results'
+import { findConstantPart } from './constant-nodes'
 import { evaluate } from './evaluate'
 import { knownShapeValue } from './known-shapes'
 import { removeDeadNodes, removeNoOps } from './no-ops'
@@ -70,31 +71,28 @@ async function foldConstantPart(
   context: PassContext,
   log: Log,
 ): Promise<readonly Node[]> {
-  const budget = options.maxGrowthKb * BYTES_PER_KB
+  const allowedBytes = options.maxGrowthKb * BYTES_PER_KB
   const part = findConstantPart(graph, (node, sourceBytes, resultBytes) => {
-    const isTooLarge = resultBytes !== undefined && resultBytes > sourceBytes + budget
-    if (isTooLarge) log.kept.set(nodeLabel(node), growthReason(resultBytes, sourceBytes))
+    const isTooLarge = resultBytes !== undefined && resultBytes > sourceBytes + allowedBytes
+    if (isTooLarge) {
+      const reason = `its result would take ${resultBytes} bytes, what it is made of takes ${sourceBytes}`
+      log.kept.set(nodeLabel(node), reason)
+    }
     return isTooLarge
   })
   if (part.nodes.length === 0) return []
   const { results, failures } = await evaluate(part, model, context)
+  const { nodes, rejected } = acceptResults(graph.draft, part, results, allowedBytes)
   for (const [node, message] of failures) log.kept.set(nodeLabel(node), `the engine could not compute it: ${message}`)
-  return part.nodes.flatMap(({ node, sources }) => {
-    const values = node.outputs.flatMap((name) => results.get(name) ?? [])
-    if (values.length === 0) return []
-    const resultBytes = values.reduce((sum, value) => sum + tensorSizeBytes(value), 0)
-    const sourceBytes = bytesOfAll(sources, part.constants)
-    if (resultBytes > sourceBytes + budget) {
-      log.kept.set(nodeLabel(node), growthReason(resultBytes, sourceBytes))
-      return []
-    }
-    placeResults(graph, node, values)
-    return node
-  })
+  for (const [node, reason] of rejected) log.kept.set(nodeLabel(node), reason)
+  for (const node of nodes)
+    placeResults(
+      graph,
+      node,
+      node.outputs.flatMap((name) => results.get(name) ?? []),
+    )
+  return nodes
 }
-
-const growthReason = (resultBytes: number, sourceBytes: number): string =>
-  `its result takes ${resultBytes} bytes, what it is made of ${sourceBytes}`
 
 /** Puts constants in the place of a node: weights, or `Constant` nodes where the value is an output of the graph. */
 function placeResults({ draft }: GraphEdit, node: Node, values: readonly Tensor[]): void {

@@ -75,8 +75,7 @@ export function findConstantPart(
   return { nodes, constants }
 }
 
-/** Bytes of the constants with these names. */
-export const bytesOfAll = (names: ReadonlySet<string>, constants: ReadonlyMap<string, Tensor>): number =>
+const bytesOfAll = (names: ReadonlySet<string>, constants: ReadonlyMap<string, Tensor>): number =>
   [...names].reduce((sum, name) => {
     const tensor = constants.get(name)
     return tensor ? sum + tensorSizeBytes(tensor) : sum

@@ -80,7 +80,7 @@ describe('constants', () => {
     expect(notes).toContainEqual({
       kind: 'skipped',
       subject: 'e',
-      text: 'Stays an operator: its result takes 24000 bytes, what it is made of 20.',
+      text: 'Stays an operator: its result would take 24000 bytes, what it is made of takes 20.',
     })
     expect(opTypes((await fold(grown, { maxGrowthKb: 24 })).model)).toEqual(['Concat'])
   })
@@ -105,6 +105,32 @@ describe('constants', () => {
         Float32Array.from({ length: 3000 }, (_, i) => i),
       ),
     })
+  })
+
+  test('results of a weight that others still read count as growth in full, and each byte set free counts once', async () => {
+    const weight = tensor(
+      'float32',
+      [3, 1000],
+      Float32Array.from({ length: 3000 }, (_, i) => i),
+    )
+    const sliced = (others: readonly ReturnType<typeof node>[]): Model =>
+      model({
+        inputs: { x: ['float32', [1, 1000]] },
+        initializers: { w: weight },
+        nodes: [
+          node('Split', ['w'], ['a', 'b', 'c'], { axis: 0 }),
+          ...others,
+          node('Sum', ['x', 'a', 'b', 'c', ...others.flatMap(({ outputs }) => outputs)], ['y']),
+        ],
+      })
+    const options = { maxGrowthKb: 1 }
+    expect(opTypes((await fold(sliced([]), options)).model)).toEqual(['Sum'])
+    expect(opTypes((await fold(sliced([node('Add', ['x', 'w'], ['d'])]), options)).model)).toEqual([
+      'Split',
+      'Add',
+      'Sum',
+    ])
+    expect(opTypes((await fold(sliced([node('Neg', ['w'], ['d'])]), options)).model)).toEqual(['Split', 'Neg', 'Sum'])
   })
 
   test('a weight that a caller may override is no constant', async () => {

@@ -10,7 +10,7 @@ export const spec = defineSpec({
   options: {
     maxGrowthKb: integer({
       label: 'Growth allowed',
-      help: 'A result may be this much larger than the constants it is made of; otherwise it stays an operator.',
+      help: 'A result may be this much larger than the constants it replaces; otherwise it stays an operator.',
       default: 64,
       min: 0,
       max: 65536,
