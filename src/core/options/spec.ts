@@ -56,6 +56,11 @@ export interface TechniqueSpec<Id extends string = string, O extends OptionSpecs
     readonly idempotent: boolean
     /** Names, types and shapes of graph inputs and outputs stay. */
     readonly interface: boolean
+    /**
+     * Least signal-to-noise ratio of the outputs on the small models of the contract tests, dB, with default options.
+     * Absent: what the contract tests ask of everybody.
+     */
+    readonly sqnrDb?: number
   }
 }
 

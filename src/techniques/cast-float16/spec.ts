@@ -16,5 +16,5 @@ export const spec = defineSpec({
   },
   needs: { calibration: false, opset: 7 },
   // Without `keepIo` the inputs and outputs become float16.
-  keeps: { idempotent: true, interface: false },
+  keeps: { idempotent: true, interface: false, sqnrDb: 50 },
 })

@@ -16,5 +16,5 @@ export const spec = defineSpec({
     }),
   },
   needs: { calibration: false, opset: 1 },
-  keeps: { idempotent: true, interface: true },
+  keeps: { idempotent: true, interface: true, sqnrDb: 100 },
 })
