@@ -1,6 +1,6 @@
 // Walks a graph in topological order and asks each operator's rule about its outputs; bodies and model-local functions are walked
-// where they are called. What the file declares fills in what no rule knows. Work is bounded: nesting depth by `MAX_DEPTH`, the
-// number of node visits (functions that call functions multiply) by `MAX_VISITS`; beyond that only declarations count.
+// where they are called. What the file declares fills in what no rule knows. Work is bounded: nesting by `MAX_DEPTH`, visits to nodes
+// of bodies and functions (which may call each other without end) by `MAX_VISITS`; beyond that only declarations count.
 
 import { LabError } from '../../errors/lab-error'
 import type { Graph } from '../graph'
@@ -11,13 +11,14 @@ import type { InferOptions, InferredTypes, TypeConflict, TypeScope, UnknownOp } 
 import type { Shape, ValueInfo, ValueType } from '../shape'
 import type { Tensor } from '../tensor'
 import { sortTopologically } from '../topological-sort'
+import { MAX_RANK, sizeDim } from './dims'
 import { factsOfType, refineFacts, typeOfFacts } from './facts'
 import { tensorFacts, type Facts, type NodeContext } from './rule'
 import { findRule } from './rules'
 import { readSmallTensor } from './small-tensor'
 
 const MAX_DEPTH = 100
-const MAX_VISITS = 1_000_000
+const MAX_VISITS = 200_000
 /** Real models have at most one conflict a node; a hostile one should not fill the memory with sentences. */
 const MAX_CONFLICTS = 1000
 
@@ -127,7 +128,7 @@ class Inference {
   }
 
   #node(node: Node, scope: Scope, place: Place, declared: ReadonlyMap<string, ValueInfo>): void {
-    this.#visits++
+    if (place.depth > 0) this.#visits++
     const results = this.#results(node, scope, place)
     node.outputs.forEach((name, position) => {
       if (name !== '') scope.set(name, this.#refine(results[position], declared.get(name), node))
@@ -147,7 +148,7 @@ class Inference {
       return []
     }
     try {
-      return rule(this.#context(node, scope, place))
+      return rule(this.#context(node, scope, place)).map(withSaneShape)
     } catch (error) {
       if (!(error instanceof LabError) || error.code !== 'model/invalid') throw error
       this.#conflict({ node: nodeLabel(node), text: error.message })
@@ -209,6 +210,18 @@ class Inference {
   #conflict(conflict: TypeConflict): void {
     if (this.conflicts.length < MAX_CONFLICTS) this.conflicts.push(conflict)
   }
+}
+
+/** Attributes may be anything, so a rule's arithmetic may end up below zero, between whole numbers or beyond 2^53. */
+function withSaneShape(facts: Facts | undefined): Facts | undefined {
+  if (facts?.kind !== 'tensor' || !facts.shape) return facts
+  if (facts.shape.length > MAX_RANK) return tensorFacts(facts.dtype, undefined)
+  const isSane = facts.shape.every((dim) => typeof dim !== 'number' || sizeDim(dim) !== null)
+  if (isSane) return facts
+  return tensorFacts(
+    facts.dtype,
+    facts.shape.map((dim) => (typeof dim === 'number' ? sizeDim(dim) : dim)),
+  )
 }
 
 const functionKey = (domain: string, name: string, overload: string): string => `${domain}\n${name}\n${overload}`

@@ -32,7 +32,8 @@ export function smallCount(dims: readonly Dim[]): number | undefined {
 /** The contents of a constant when they are few, numeric and present. int64 beyond 2^53 is rounded: such values only mean "to the end". */
 export function readSmallTensor(tensor: Tensor): SmallTensor | undefined {
   const count = tensorCount(tensor)
-  if (tensor.data.kind !== 'bytes' || count > (isFloat(tensor.dtype) ? MAX_FLOAT_ITEMS : MAX_ITEMS)) return undefined
+  if (tensor.data.kind !== 'bytes' || count < 0 || count > (isFloat(tensor.dtype) ? MAX_FLOAT_ITEMS : MAX_ITEMS))
+    return undefined
   if (tensor.data.bytes.byteLength < (dtypeBytes(tensor.dtype, count) ?? Infinity)) return undefined
   const numbers = readItems(tensor.dtype, tensor.data.bytes)
   return numbers && { dims: tensor.dims, items: numbers.slice(0, count) }
