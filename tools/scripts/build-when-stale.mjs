@@ -46,8 +46,8 @@ export const BUILDS = {
 const LOCK_STALE_MS = 180_000
 const LOCK_POLL_MS = 200
 
-/** @param {string} folder */
-const stampOf = (folder) => join(REPOSITORY, folder, '.built')
+/** @param {string} repository @param {string} folder */
+const stampOf = (repository, folder) => join(repository, folder, '.built')
 
 /**
  * The time of the latest change in a file or folder, 0 where there is none. Tests are no sources.
@@ -62,26 +62,27 @@ function newestChange(path) {
   return readdirSync(path).reduce((newest, name) => Math.max(newest, newestChange(join(path, name))), facts.mtimeMs)
 }
 
-/** @param {Build} build */
-export function isStale({ folder, sources }) {
-  const built = statSync(stampOf(folder), { throwIfNoEntry: false })?.mtimeMs ?? 0
-  return sources.some((source) => newestChange(join(REPOSITORY, source)) > built)
+/** @param {Build} build @param {string} repository */
+function isStale({ folder, sources }, repository) {
+  const built = statSync(stampOf(repository, folder), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  return sources.some((source) => newestChange(join(repository, source)) > built)
 }
 
 /**
  * Builds when stale. What the tools print goes to standard error, and only when the build breaks.
  * @param {Build} build
+ * @param {string} [repository] for callers whose own code stands elsewhere than this file's source
  */
-export async function buildWhenStale(build) {
-  if (!isStale(build)) return
-  const release = await lock(build)
+export async function buildWhenStale(build, repository = REPOSITORY) {
+  if (!isStale(build, repository)) return
+  const release = await lock(build, repository)
   try {
-    if (!isStale(build)) return
+    if (!isStale(build, repository)) return
     if (process.stderr.isTTY) process.stderr.write(`Building ${build.label}…\n`)
     // Sources saved while the build runs must count as newer than it.
     const startedAt = new Date()
-    await runVite(build)
-    const stamp = stampOf(build.folder)
+    await runVite(build, repository)
+    const stamp = stampOf(repository, build.folder)
     writeFileSync(stamp, `${startedAt.toISOString()}\n`)
     utimesSync(stamp, startedAt, startedAt)
   } finally {
@@ -89,9 +90,9 @@ export async function buildWhenStale(build) {
   }
 }
 
-/** @param {Build} build */
-async function lock({ folder }) {
-  const path = join(REPOSITORY, 'node_modules', `.building-${folder.replace('/', '-')}`)
+/** @param {Build} build @param {string} repository */
+async function lock({ folder }, repository) {
+  const path = join(repository, 'node_modules', `.building-${folder.replace('/', '-')}`)
   for (;;) {
     try {
       mkdirSync(path)
@@ -112,11 +113,11 @@ async function lock({ folder }) {
   }
 }
 
-/** @param {Build} build */
-function runVite({ label, config }) {
-  const vite = join(REPOSITORY, 'node_modules/vite/bin/vite.js')
+/** @param {Build} build @param {string} repository */
+function runVite({ label, config }, repository) {
+  const vite = join(repository, 'node_modules/vite/bin/vite.js')
   const child = spawn(process.execPath, [vite, 'build', '--config', config, '--logLevel', 'warn'], {
-    cwd: REPOSITORY,
+    cwd: repository,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NODE_ENV: 'production' },
   })

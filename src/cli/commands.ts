@@ -1,0 +1,124 @@
+// The commands of the terminal as data: what each takes and does. `main.ts` knows the code behind them.
+
+import { ENGINE_IDS } from '../engines/engine'
+import { presets } from '../techniques/presets'
+import { defineCommand } from './command'
+
+const MODEL = 'MODEL is an .onnx file (external data beside it) or zoo:NAME.'
+const DATA =
+  'DATA is zoo:NAME, an .npz file (one array per input, first axis = samples, optional labels) or a folder of them.'
+const ENGINES = ENGINE_IDS.flatMap((id) => (id === 'ort-wasm' ? ['ort-wasm:THREADS'] : [id])).join(', ')
+const RATIOS = 'Ratios are variant ÷ original: below 1 is smaller or faster.'
+
+const data = { kind: 'text', value: 'DATA', help: 'Real inputs, with labels where they have them.' } as const
+const freeDimensions = {
+  kind: 'list',
+  value: 'NAME=SIZE',
+  help: 'Size of a symbolic dimension; others take a stated default.',
+} as const
+
+export const commands = {
+  inspect: defineCommand({
+    name: 'inspect',
+    summary: 'Reads a model and prints what is in it.',
+    positionals: { usage: 'MODEL', min: 1, max: 1 },
+    options: {},
+    remarks: [MODEL],
+  }),
+  techniques: defineCommand({
+    name: 'techniques',
+    summary: 'Lists the techniques with every option.',
+    positionals: { usage: '', min: 0, max: 0 },
+    options: {},
+  }),
+  compress: defineCommand({
+    name: 'compress',
+    summary: 'Runs a recipe on a model.',
+    positionals: { usage: 'MODEL', min: 1, max: 1 },
+    options: {
+      recipe: {
+        kind: 'text',
+        short: 'r',
+        value: 'RECIPE',
+        isRequired: true,
+        help: 'A built-in name or a recipe file.',
+      },
+      output: { kind: 'text', short: 'o', value: 'OUT', isRequired: true, help: 'Where the result goes.' },
+      data: { ...data, help: 'Real inputs for recipes that measure ranges.' },
+      report: { kind: 'text', value: 'FILE', help: 'Writes the JSON answer to a file too.' },
+    },
+    remarks: [
+      MODEL,
+      DATA,
+      `RECIPE is one of ${Object.keys(presets).join(', ')}, or a JSON file {"version": 1, "seed": 0, "steps": [{"technique", "options"}]}.`,
+    ],
+  }),
+  compare: defineCommand({
+    name: 'compare',
+    summary:
+      'Compares the answers of variants with those of the original, and their accuracy where the data have labels.',
+    positionals: { usage: 'A B…', min: 2, max: 17 },
+    options: {
+      data,
+      engine: { kind: 'text', value: 'ENGINE', help: 'Where the models run; ort-wasm:1 if not given.' },
+      samples: {
+        kind: 'number',
+        value: 'N',
+        default: 0,
+        min: 0,
+        max: 1e6,
+        help: 'Samples to use; 0 takes all of them.',
+      },
+      dimension: freeDimensions,
+    },
+    remarks: [
+      MODEL,
+      DATA,
+      `ENGINE: ${ENGINES}.`,
+      'Without --data the inputs are synthetic and seeded, and the answer says so.',
+    ],
+  }),
+  bench: defineCommand({
+    name: 'bench',
+    summary: 'Times models, interleaved, and says which differences may be claimed.',
+    positionals: { usage: 'A [B…]', min: 1, max: 17 },
+    options: {
+      engine: { kind: 'list', value: 'ENGINE', help: 'Where the models run; ort-wasm:1 if not given.' },
+      where: {
+        kind: 'choice',
+        value: 'PLACE',
+        choices: ['node', 'browser'],
+        help: 'Node, or a headless Chromium; Node where it has the engine if not given.',
+      },
+      seconds: {
+        kind: 'number',
+        value: 'S',
+        default: 20,
+        min: 1,
+        max: 3600,
+        help: 'Time to sample, after the warm-up.',
+      },
+      margin: {
+        kind: 'number',
+        value: 'M',
+        default: 0.02,
+        min: 0.01,
+        max: 0.5,
+        help: 'Ratios this near to 1 are the same.',
+      },
+      seed: {
+        kind: 'number',
+        value: 'N',
+        default: 0,
+        min: 0,
+        max: 2 ** 32 - 1,
+        help: 'Seed of orders and synthetic inputs.',
+      },
+      data,
+      dimension: freeDimensions,
+    },
+    remarks: [MODEL, DATA, `ENGINE: ${ENGINES}.`, RATIOS, 'Threads are 1 unless the engine names another number.'],
+  }),
+} as const
+
+export type CommandName = keyof typeof commands

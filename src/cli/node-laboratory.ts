@@ -1,0 +1,85 @@
+// The laboratory in this process: ONNX Runtime's plain WASM build in Node.
+
+import { openAsBlob } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { runEngineCheck, runFidelity } from '../../workers/host/check-jobs'
+import { EngineHost } from '../../workers/host/engine-host'
+import { predictSamples } from '../../workers/host/engine-jobs'
+import type { JobContext } from '../../workers/host/job'
+import { raceVariants } from '../../workers/host/latency-job'
+import { spreadSamples } from '../../workers/host/model-inputs'
+import { createNodeEngine } from '../../workers/host/ort-runtime-node'
+import { probeEnvironment } from '../../workers/host/probe-environment'
+import type { EngineConfig, InputSource, ModelFile, ModelId } from '../../workers/host/protocol'
+import { LabError } from '../core/errors/lab-error'
+import type { Dataset } from '../data/dataset'
+import type { Laboratory, LaboratoryRequest } from './laboratory'
+import { openData } from './open-data'
+import { inputNamesOf, type OpenedModel } from './open-model'
+
+export async function openNodeLaboratory(request: LaboratoryRequest): Promise<Laboratory> {
+  const { engine, models, data, freeDimensions, seed, repository, progress } = request
+  const files = await Promise.all(models.map(toModelFile))
+  const dataset = await openDataset(data, models, repository)
+  const host = new EngineHost(({ threads }) => createNodeEngine({ threads }))
+  const config: EngineConfig = {
+    engine: engine.engine,
+    threads: engine.threads,
+    page: { baseUrl: '', isVisible: true },
+  }
+  const context: JobContext = {
+    signal: new AbortController().signal,
+    checkpoint: () => new Promise((done) => setImmediate(done)),
+    progress: (fraction, what) => progress.show(fraction, what),
+    wasDisturbed: () => false,
+  }
+  const file = (index: number): ModelFile => files[index] ?? noModel(index)
+  const inputs = async (count: number): Promise<InputSource> =>
+    dataset ? { kind: 'values', feeds: await spreadSamples(dataset, count) } : { kind: 'synthetic', seed, count }
+  return {
+    start: async () => {
+      const { facts } = await host.engine(config)
+      return { facts, environment: probeEnvironment(facts, true) }
+    },
+    engineCheck: async (model, samples) =>
+      runEngineCheck(host, { ...config, model: file(model), inputs: await inputs(samples), freeDimensions }, context),
+    fidelity: async (variant, samples) => {
+      const pair = { original: file(0), variant: file(variant) }
+      return runFidelity(host, { ...config, ...pair, inputs: await inputs(samples), freeDimensions }, context)
+    },
+    compareLatency: async (indices, samples, options) => {
+      const variants = indices.map((index) => ({ label: models[index]?.reference ?? '', model: file(index) }))
+      const job = { ...config, ...options, variants, inputs: await inputs(samples), freeDimensions, seed }
+      await host.closeAll()
+      return raceVariants(await host.engine(config), job, context)
+    },
+    predict: async (samples) => {
+      if (!dataset) throw new LabError('internal', 'Classes are predicted on real data only.')
+      const requests = files.map((model) => ({ model, optimization: 'all' as const, freeDimensions }))
+      const sessions = (await host.open(config, requests)).map(({ session }) => session)
+      return predictSamples(sessions, dataset, { from: 0, to: samples ?? dataset.size }, context)
+    },
+    close: () => host.closeAll(),
+  }
+}
+
+function noModel(index: number): never {
+  throw new LabError('internal', `There is no model ${index}.`)
+}
+
+async function openDataset(
+  data: string | undefined,
+  [original]: readonly OpenedModel[],
+  repository: string,
+): Promise<Dataset | undefined> {
+  return data === undefined || !original ? undefined : openData(data, inputNamesOf(original.model), repository)
+}
+
+/** Handles of the files: bytes are read when a session is created, which is timed. */
+async function toModelFile({ path, externalData }: OpenedModel, index: number): Promise<ModelFile> {
+  const external = externalData.map(async (location) => ({
+    path: location,
+    file: await openAsBlob(join(dirname(path), location)),
+  }))
+  return { id: `model-${index}` as ModelId, file: await openAsBlob(path), externalData: await Promise.all(external) }
+}

@@ -1,0 +1,22 @@
+import { defineConfig } from 'vite'
+
+// The command line as modules for Node: one small entry that starts at once, and chunks that are loaded by the command that runs.
+// ONNX Runtime stays outside, so that it finds its .wasm file beside its own code; so does the driver of the browser.
+export default defineConfig({
+  publicDir: false,
+  ssr: {
+    noExternal: true,
+    external: ['onnxruntime-web', 'playwright-core'],
+    resolve: { externalConditions: ['onnxruntime-web-use-extern-wasm', 'node', 'module'] },
+  },
+  build: {
+    ssr: true,
+    target: 'node20',
+    outDir: 'dist-cli',
+    minify: false,
+    rollupOptions: {
+      input: { lathe: 'src/cli/main.ts', 'bench-process': 'src/cli/bench-process.ts' },
+      output: { entryFileNames: '[name].mjs', chunkFileNames: '[name]-[hash].mjs' },
+    },
+  },
+})
