@@ -52,6 +52,7 @@ const SILERO = { input: [1, 512], state: [2, 1, 128], sr: [] }
 const SHAPES: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>> = {
   'vad-web/dist/silero_vad_v5.onnx': SILERO,
   'vad-web/dist/silero_vad_v6.onnx': SILERO,
+  'vad-web/dist/silero_vad_legacy.onnx': { input: [1, 1536], sr: [], h: [2, 1, 64], c: [2, 1, 64] },
 }
 
 class Tally {

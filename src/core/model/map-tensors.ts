@@ -30,21 +30,12 @@ function mapNode(node: Node, change: Change): Node {
 }
 
 function mapAttribute(attribute: Attribute, change: Change): Attribute {
-  switch (attribute.kind) {
-    case 'tensor':
-      return withValue(attribute, change(attribute.value))
-    case 'tensors':
-      return withValue(attribute, mapList(attribute.value, change))
-    case 'graph':
-      return withValue(attribute, mapGraph(attribute.value, change))
-    case 'graphs':
-      return withValue(
-        attribute,
-        mapList(attribute.value, (graph) => mapGraph(graph, change)),
-      )
-    default:
-      return attribute
-  }
+  const { kind } = attribute
+  if (kind === 'tensor') return withValue(attribute, change(attribute.value))
+  if (kind === 'tensors') return withValue(attribute, mapList(attribute.value, change))
+  const changeGraph = (graph: Graph): Graph => mapGraph(graph, change)
+  if (kind === 'graph') return withValue(attribute, changeGraph(attribute.value))
+  return kind === 'graphs' ? withValue(attribute, mapList(attribute.value, changeGraph)) : attribute
 }
 
 const withValue = <A extends { readonly value: unknown }>(attribute: A, value: A['value']): A =>

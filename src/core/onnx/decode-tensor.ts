@@ -119,7 +119,7 @@ interface Data {
 
 function readData(reader: WireReader, parts: TensorParts, count: number, carried: CarriedCollector, fail: Fail): Data {
   const { dtype, raw } = parts
-  const used = isKnownDType(dtype) ? typedFieldOf(dtype) : undefined
+  const used = isKnownDType(dtype) && dtype !== 'string' ? typedFieldOf(dtype) : undefined
   const isTyped = !parts.isExternal && !raw?.byteLength && used !== undefined && parts.typedBytes.has(used)
   keepOtherTypedFields(reader.restart(), carried, isTyped ? used : undefined)
   if (parts.isExternal) {

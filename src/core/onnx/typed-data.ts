@@ -12,25 +12,18 @@ const FIELDS = [TENSOR.floatData, TENSOR.int32Data, TENSOR.int64Data, TENSOR.dou
 /** Whether the field of TensorProto holds numbers; strings have a field of their own. */
 export const isTypedField = (field: number): boolean => FIELDS.includes(field)
 
-export function typedFieldOf(dtype: KnownDType): number {
-  switch (dtype) {
-    case 'float32':
-    case 'complex64':
-      return TENSOR.floatData
-    case 'float64':
-    case 'complex128':
-      return TENSOR.doubleData
-    case 'int64':
-      return TENSOR.int64Data
-    case 'uint32':
-    case 'uint64':
-      return TENSOR.uint64Data
-    case 'string':
-      return TENSOR.stringData
-    default:
-      return TENSOR.int32Data
-  }
-}
+const FIELD_BY_DTYPE: ReadonlyMap<DType, number> = new Map<DType, number>([
+  ['float32', TENSOR.floatData],
+  ['complex64', TENSOR.floatData],
+  ['float64', TENSOR.doubleData],
+  ['complex128', TENSOR.doubleData],
+  ['int64', TENSOR.int64Data],
+  ['uint32', TENSOR.uint64Data],
+  ['uint64', TENSOR.uint64Data],
+])
+
+/** The field for a type that is not `string`. */
+export const typedFieldOf = (dtype: KnownDType): number => FIELD_BY_DTYPE.get(dtype) ?? TENSOR.int32Data
 
 /** Bytes that one number of the typed field becomes in the raw layout. */
 const unitBytes = (dtype: DType): number => Math.max(1, (dtypeFacts(dtype)?.bits ?? 8) / 8)
