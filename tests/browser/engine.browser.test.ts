@@ -1,16 +1,202 @@
-import { expect, test } from 'vitest'
-import { EngineClient } from '../../src/app/jobs/engine-client'
+// Engines in their real workers: facts, answers, timing, checks; cancelled, killed and out of memory in between.
 
-test('wasm starts', async () => {
-  const client = new EngineClient('ort-wasm', 2)
-  const start = await client.start()
-  console.log(JSON.stringify(start, null, 1), document.baseURI)
-  expect(start.facts.selfTests.every((t) => t.ok)).toBe(true)
-  client.end()
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
+
+import { EngineClient } from '../../src/app/jobs/engine-client'
+import { modelFile } from '../../src/app/jobs/model-file'
+import { encodeParts } from '../../src/core/onnx/encode-parts'
+import { seededRng } from '../../src/core/numeric/rng'
+import type { ModelFile } from '../../workers/host/protocol'
+import { buildModel, node, tensor, type ModelParts } from '../fixtures/build-model'
+import { cancelDuring, codeOf, IDLE_BAR_MS, sleep } from './job-outcomes'
+
+const build = (parts: ModelParts): ModelFile =>
+  modelFile(new Blob(encodeParts(buildModel(parts)) as Uint8Array<ArrayBuffer>[]))
+
+/** `count` products of 1×1,000 by 1,000×1,000 in a row: about 0.2 ms each. */
+function chain(count: number): ModelFile {
+  const weights = tensor('float32', [1000, 1000], new Array<number>(1_000_000).fill(0.001))
+  const steps = Array.from({ length: count }, (_, index) => node('MatMul', [`x${index}`, 'w'], [`x${index + 1}`]))
+  const type = ['float32', ['batch', 1000]] as const
+  return build({ inputs: { x0: type }, outputs: { [`x${count}`]: type }, initializers: { w: weights }, nodes: steps })
+}
+const zooModel = async (path: string): Promise<ModelFile> => modelFile(await (await fetch(`/zoo/${path}`)).blob())
+const synthetic = { kind: 'synthetic', seed: 1, count: 4 } as const
+const shortWarmUp = { minRuns: 3, minMs: 0 }
+
+const wasm = new EngineClient('ort-wasm', 1)
+afterEach(() => wasm.end())
+
+describe('ort-wasm', () => {
+  test('starts the plain build with the threads that were asked for, and passes its self-tests', async () => {
+    const threaded = new EngineClient('ort-wasm', 2)
+    const { facts, environment } = await threaded.start()
+    threaded.end()
+    expect(facts).toMatchObject({ id: 'ort-wasm', build: 'wasm', threads: 2 })
+    expect(facts.selfTests.filter(({ ok }) => !ok)).toEqual([])
+    expect(environment).toMatchObject({
+      where: 'browser',
+      crossOriginIsolated: true,
+      pageVisible: true,
+      appVersion: '0.1.0',
+    })
+    expect(environment.timerStepMs).toBeLessThan(0.1)
+    expect(environment.browser).toMatch(/^\D+ \d+$/)
+    expect(structuredClone(environment)).toEqual(JSON.parse(JSON.stringify(environment)))
+  })
+
+  test('describes inputs, outputs and the sizes it will use for free dimensions', async () => {
+    const { inputs, outputs, freeDimensions, sessionMs } = await wasm.describe({ model: chain(1) })
+    expect(inputs).toEqual([{ name: 'x0', dtype: 'float32', shape: ['batch', 1000] }])
+    expect(outputs).toEqual([{ name: 'x1', dtype: 'float32', shape: ['batch', 1000] }])
+    expect(freeDimensions).toEqual({ batch: 1 })
+    expect(sessionMs).toBeGreaterThan(0)
+  })
+
+  test('times a model and one that does three times the work, cold and warm', async () => {
+    const variants = [
+      { label: 'once', model: chain(2) },
+      { label: 'thrice', model: chain(6) },
+    ]
+    const seen: string[] = []
+    const result = await wasm.compareLatency(
+      { variants, inputs: synthetic, seconds: 3, seed: 1, warmUp: shortWarmUp },
+      { progress: (_, what) => seen.push(what) },
+    )
+    const [pair] = result.comparison.pairs
+    expect(pair?.verdict).toBe('slower')
+    expect(pair?.ratio).toBeGreaterThan(1.5)
+    expect(result.isSynthetic).toBe(true)
+    expect(result.freeDimensions).toEqual({ batch: 1 })
+    expect(result.variants.map(({ label }) => label)).toEqual(['once', 'thrice'])
+    for (const { loadMs, sessionMs, firstRunMs } of result.variants) {
+      for (const ms of [loadMs, sessionMs, firstRunMs]) expect(ms).toBeGreaterThan(0)
+    }
+    expect(result.environment.engine.id).toBe('ort-wasm')
+    expect(seen.some((what) => what.startsWith('Timing'))).toBe(true)
+  })
+
+  test('predicts classes of labelled samples in stages', async () => {
+    const request = {
+      variants: [await zooModel('digits/model.onnx')],
+      dataset: { kind: 'zoo', id: 'drawn-digits' } as const,
+    }
+    const first = await wasm.accuracy({ ...request, from: 0, to: 200 })
+    const rest = await wasm.accuracy({ ...request, from: 200, to: 10_000 })
+    expect(first).toMatchObject({ from: 0, to: 200, size: 1000 })
+    expect(rest).toMatchObject({ from: 200, to: 1000 })
+    const right = first.classes[0]?.filter((label, index) => label === first.labels?.[index]).length ?? 0
+    expect(right).toBeGreaterThan(180)
+  })
+
+  test('passes its own engine check and shows the fidelity of a variant', async () => {
+    const model = await zooModel('digits/model.onnx')
+    const inputs = { kind: 'dataset', dataset: { kind: 'zoo', id: 'drawn-digits' }, count: 8 } as const
+    const check = await wasm.engineCheck({ model, inputs })
+    expect(check).toMatchObject({ ok: true, precision: 'float32', samples: 8 })
+    const { fidelity, isSynthetic } = await wasm.fidelity({ original: model, variant: model, inputs })
+    expect(isSynthetic).toBe(false)
+    expect(fidelity.outputs[0]?.isIdentical).toBe(true)
+  })
+
+  test('names what the runtime refuses and goes on', async () => {
+    const bad = modelFile(new Blob(['not a model']))
+    await expect(wasm.describe({ model: bad })).rejects.toMatchObject({
+      code: 'engine/failed',
+      details: { engine: 'ort-wasm' },
+    })
+    const strange = build({
+      inputs: { x: ['float32', [1]] },
+      outputs: { y: ['float32', [1]] },
+      domains: { 'com.example': 1 },
+      nodes: [node('NoSuchOp', ['x'], ['y'], {}, 'com.example')],
+    })
+    await expect(wasm.describe({ model: strange })).rejects.toMatchObject({ code: 'model/unsupported' })
+    expect((await wasm.describe({ model: chain(1) })).inputs).toHaveLength(1)
+  })
+
+  test('survives running out of memory: the next call gets a fresh worker', async () => {
+    const hungry = build({
+      inputs: { x: ['int64', [1]] },
+      outputs: { y: ['float32', []] },
+      nodes: [node('ConstantOfShape', ['x'], ['big']), node('ReduceSum', ['big'], ['y'], { keepdims: 0 })],
+    })
+    const x = { dtype: 'int64', dims: [1], data: new BigInt64Array([(1n << 30n) - 1n]) } as const
+    await expect(wasm.outputs({ model: hungry, feeds: { x } })).rejects.toMatchObject({ code: 'device/out-of-memory' })
+    const small = { ...x, data: new BigInt64Array([10n]) }
+    expect((await wasm.outputs({ model: hungry, feeds: { x: small } })).y?.data).toEqual(new Float32Array([0]))
+  })
+
+  test.each([
+    ['starting', 0, (options: object) => new EngineClient('ort-wasm').start(options)],
+    ['opening', 30, (options: object) => wasm.describe({ model: chain(1) }, options)],
+    ['a long inference', 300, (options: object) => runLong(options)],
+    ['timing', 700, (options: object) => wasm.compareLatency({ ...race(), seconds: 20 }, options)],
+    ['accuracy', 500, async (options: object) => wasm.accuracy(await allDigits(), options)],
+  ])('a cancel during %s is idle in time, and the next attempt succeeds', async (_, delayMs, run) => {
+    const { code, idleMs } = await cancelDuring(run, delayMs)
+    expect(code).toBe('job/cancelled')
+    expect(idleMs).toBeLessThanOrEqual(IDLE_BAR_MS)
+    expect((await wasm.describe({ model: chain(1) })).inputs).toHaveLength(1)
+  })
+
+  test('killed at random moments it leaves nothing pending, and the next attempt succeeds', async () => {
+    const rng = seededRng(5)
+    const digits = await allDigits()
+    for (let round = 0; round < 10; round++) {
+      const jobs = [wasm.accuracy(digits), wasm.compareLatency(race()), wasm.start()]
+      const settled = Promise.all(jobs.map((job) => job.then(() => 'done', codeOf)))
+      await sleep(rng.below(800))
+      wasm.end()
+      const outcomes = await Promise.race([settled, sleep(1000)])
+      expect(outcomes, `round ${round}`).toBeDefined()
+      for (const outcome of outcomes ?? []) expect(outcome).toMatch(/done|worker\/died/)
+    }
+    expect((await wasm.accuracy({ ...digits, to: 10 })).classes[0]).toHaveLength(10)
+  })
+
+  const race = () => ({
+    variants: [
+      { label: 'a', model: chain(2) },
+      { label: 'b', model: chain(2) },
+    ],
+    inputs: synthetic,
+    seconds: 2,
+    seed: 1,
+    warmUp: shortWarmUp,
+  })
+  const allDigits = async () => ({
+    variants: [await zooModel('digits/model.onnx')],
+    dataset: { kind: 'zoo', id: 'drawn-digits' } as const,
+    from: 0,
+    to: 1000,
+  })
+  /** One inference of some seconds, which nothing can interrupt. */
+  const runLong = (options: object) => {
+    const x0 = { dtype: 'float32', dims: [1000, 1000], data: new Float32Array(1_000_000) } as const
+    return wasm.outputs({ model: chain(40), feeds: { x0 } }, options)
+  }
 })
-test('webgpu starts', async () => {
-  const client = new EngineClient('ort-webgpu', 1)
-  const start = await client.start()
-  console.log(JSON.stringify(start, null, 1))
-  client.end()
+
+const adapter = await navigator.gpu?.requestAdapter()
+const why = adapter ? '' : ' (skipped: this browser gives no WebGPU adapter)'
+
+describe.skipIf(!adapter)(`ort-webgpu${why}`, () => {
+  const gpu = new EngineClient('ort-webgpu')
+  afterAll(() => gpu.end())
+
+  test('starts a native build, passes its self-tests, and marks a software adapter', async () => {
+    const { facts } = await gpu.start()
+    expect(facts.build).toBe('Suspending' in WebAssembly ? 'jspi' : 'asyncify')
+    expect(facts.selfTests.filter(({ ok }) => !ok)).toEqual([])
+    if (adapter?.info.isFallbackAdapter) expect(facts.adapter?.isSoftware).toBe(true)
+  })
+
+  test('gives the answers of plain WASM within the tolerance', async () => {
+    const model = await zooModel('digits/model.onnx')
+    const inputs = { kind: 'dataset', dataset: { kind: 'zoo', id: 'drawn-digits' }, count: 4 } as const
+    const check = await gpu.engineCheck({ model, inputs })
+    expect(check.failing).toBeNull()
+    expect(check).toMatchObject({ ok: true, samples: 4 })
+  })
 })
