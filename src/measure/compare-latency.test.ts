@@ -122,8 +122,8 @@ describe('a comparison of latencies', () => {
   })
 
   it('decides each of several variants by itself and goes on until all are decided', async () => {
-    const noise = noisy(4, 0.06)
-    const { request } = bench((variant) => noise([10, 5, 10.35, 10][variant] ?? NaN), {
+    const noise = noisy(4, 0.12)
+    const { request } = bench((variant) => noise([10, 5, 10.4, 10][variant] ?? NaN), {
       variantCount: 4,
       budgetMs: 60_000,
     })
