@@ -7,7 +7,7 @@ import type { TensorRanges } from '../../core/pass/pass-context'
 import { notFinite } from './calibrate'
 import type { ParamSource, StaticPlan } from './plan'
 
-/** Values whose ranges a plan needs, in graph order. */
+/** Values whose ranges a plan needs, in the order it found them. */
 export const valuesToMeasure = ({ activations }: Pick<StaticPlan, 'activations'>): string[] =>
   [...activations].flatMap(([value, source]) => (source.kind === 'own' ? [value] : []))
 

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { buildGraph, buildModel, node, tensor } from '../../../tests/fixtures/build-model'
 import { floats, numbersOf, runModel } from '../../../tests/fixtures/run-model'
 import { testContext } from '../../../tests/fixtures/test-context'
+import { LabError } from '../../core/errors/lab-error'
+import { inferShapes } from '../../core/model/infer-shapes'
 import type { Model } from '../../core/model/model'
 import { float } from '../../core/model/node'
 import { verifyGraph, verifyInterface } from '../../core/model/verify-graph'
@@ -9,7 +11,11 @@ import { measureError } from '../../core/numeric/error-metrics'
 import { seededRng } from '../../core/numeric/rng'
 import type { CalibrationData, PassContext } from '../../core/pass/pass-context'
 import type { NamedValues } from '../../core/pass/tensor-value'
+import { encodeParts } from '../../core/onnx/encode-parts'
 import { apply } from './apply'
+import { spreadIndices } from './calibrate'
+import { planStatic } from './plan'
+import { integerLayer } from './reference'
 import type { StaticOptions } from './spec'
 
 const DEFAULTS: StaticOptions = {
@@ -19,6 +25,15 @@ const DEFAULTS: StaticOptions = {
   depthwise: false,
   quantizeBias: true,
 }
+
+/** Of a network of three layers with random weights. */
+const MIN_NETWORK_SQNR_DB = 28
+/** Of one layer with normally distributed weights and inputs. */
+const MIN_LAYER_SQNR_DB = 35
+/** Against the float64 twin, relative to the largest answer: sums are exact integers, so only the last product rounds. */
+const MAX_REFERENCE_ERROR = 5e-7
+/** Of one element of a product, relative to the product of the norms of its row and column. */
+const MAX_DOT_PRODUCT_ERROR = 6e-3
 
 const random = (count: number, seed: number): number[] => {
   const rng = seededRng(seed)
@@ -174,4 +189,288 @@ describe('quantize-static', () => {
     expect(count(model, 'QuantizeLinear')).toBe(7)
     expect(model.graph.nodes.find(({ outputs }) => outputs[0] === 'y')?.opType).toBe('Gemm')
   })
+})
+
+async function sqnr(model: Model, feeds: NamedValues[], options = DEFAULTS): Promise<number> {
+  const { model: quantized } = await quantize(model, feeds, options)
+  const [first = {}] = feeds
+  const truth = numbersOf(await runModel(model, first, 'disabled'), 'y')
+  const results = await Promise.all((['disabled', 'all'] as const).map((level) => runModel(quantized, first, level)))
+  return Math.min(...results.map((values) => measureError(truth, numbersOf(values, 'y')).sqnrDb))
+}
+
+const dense = (attributes: Parameters<typeof node>[3], more: Partial<Parameters<typeof buildModel>[0]> = {}): Model =>
+  buildModel({
+    inputs: { x: ['float32', [4, 32]] },
+    outputs: { y: ['float32', [4, 8]] },
+    initializers: { w: weight([32, 8], 1), b: tensor('float32', [8], linspace(-4, 4, 8)) },
+    nodes: [node('Gemm', ['x', 'w', 'b'], ['y'], attributes)],
+    ...more,
+  })
+const vectors = [{ x: floats([4, 32], random(128, 2)) }]
+
+describe('a layer', () => {
+  it('stays within its three bounds', async () => {
+    const xs = random(128, 2).map(Math.fround)
+    const { model, calibration } = await quantize(dense({}), vectors)
+    const got = numbersOf(await runModel(model, { x: floats([4, 32], xs) }, 'disabled'), 'y')
+    const x = Array.from({ length: 4 }, (_, row) => xs.slice(row * 32, row * 32 + 32))
+    const ws = constant(dense({}), 'w')
+    const w = Array.from({ length: 32 }, (_, row) => ws.slice(row * 8, row * 8 + 8))
+    const b = constant(dense({}), 'b')
+    const exact = x.flatMap((row) =>
+      b.map((bias, n) => row.reduce((sum, v, k) => sum + v * (w[k]?.[n] as number), bias)),
+    )
+    expect(measureError(exact, got).sqnrDb).toBeGreaterThan(MIN_LAYER_SQNR_DB)
+    const range = calibration?.ranges['x'] ?? [0, 0]
+    const twin = integerLayer({ x, w, b, range }).flat()
+    expect(measureError(twin, got).maxAbs / Math.max(...exact.map(Math.abs))).toBeLessThan(MAX_REFERENCE_ERROR)
+    const norms = x.flatMap((row) => b.map((_, n) => Math.hypot(...row) * Math.hypot(...w.map((r) => r[n] as number))))
+    const worst = Math.max(...exact.map((value, i) => Math.abs(value - (got[i] as number)) / (norms[i] as number)))
+    expect(worst).toBeLessThan(MAX_DOT_PRODUCT_ERROR)
+  })
+
+  it.each([{}, { beta: float(0.5) }, { alpha: float(0.5) }, { alpha: float(-2), beta: float(3) }])(
+    'keeps the answers of Gemm with %j, where the reference toolkit does not',
+    async (attributes) => {
+      expect(await sqnr(dense(attributes), vectors)).toBeGreaterThan(MIN_LAYER_SQNR_DB)
+    },
+  )
+
+  it('keeps the answers with a bias in float and with one scale per tensor', async () => {
+    expect(await sqnr(dense({ beta: float(2) }), vectors, { ...DEFAULTS, quantizeBias: false })).toBeGreaterThan(
+      MIN_LAYER_SQNR_DB,
+    )
+    expect(await sqnr(dense({}), vectors, { ...DEFAULTS, granularity: 'tensor' })).toBeGreaterThan(MIN_LAYER_SQNR_DB)
+  })
+
+  it('keeps the answers of MatMul with its weight left or right, of rank 3, or without one', async () => {
+    const product = (left: readonly [string, number[]], right: readonly [string, number[]]): [Model, NamedValues[]] => {
+      const sides = [left, right]
+      const inputs = sides.filter(([name]) => name !== 'w')
+      const weights = sides.filter(([name]) => name === 'w')
+      const model = buildModel({
+        inputs: Object.fromEntries(inputs.map(([name, dims]) => [name, ['float32', dims] as const])),
+        outputs: { y: ['float32'] },
+        initializers: Object.fromEntries(weights.map(([name, dims]) => [name, weight(dims, 3)])),
+        nodes: [node('MatMul', [left[0], right[0]], ['y'])],
+      })
+      const feeds = inputs.map(([name, dims], i) => [
+        name,
+        floats(
+          dims,
+          random(
+            dims.reduce((a, b) => a * b, 1),
+            4 + i,
+          ),
+        ),
+      ])
+      return [model, [Object.fromEntries(feeds) as NamedValues]]
+    }
+    expect(await sqnr(...product(['x', [4, 32]], ['w', [32, 8]]))).toBeGreaterThan(MIN_LAYER_SQNR_DB)
+    expect(await sqnr(...product(['w', [4, 32]], ['x', [32, 8]]))).toBeGreaterThan(MIN_LAYER_SQNR_DB)
+    expect(await sqnr(...product(['x', [2, 4, 32]], ['w', [2, 32, 8]]))).toBeGreaterThan(MIN_LAYER_SQNR_DB)
+    expect(await sqnr(...product(['x', [2, 4, 32]], ['z', [2, 32, 8]]))).toBeGreaterThan(MIN_LAYER_SQNR_DB)
+  })
+
+  it('takes weights from Constant nodes and quantizes one separately for readers along other axes', async () => {
+    const model = buildModel({
+      inputs: { x: ['float32', [4, 16]] },
+      outputs: { y: ['float32'] },
+      nodes: [
+        node('Constant', [], ['w'], { value: { kind: 'tensor', value: weight([16, 16], 5) } }),
+        node('Gemm', ['x', 'w'], ['h']),
+        node('Gemm', ['h', 'w'], ['y'], { transB: 1 }),
+      ],
+    })
+    const feeds = [{ x: floats([4, 16], random(64, 6)) }]
+    const { model: quantized } = await quantize(model, feeds)
+    expect(ops(quantized)).not.toContain('Constant')
+    expect([...quantized.graph.initializers.keys()].filter((name) => name.startsWith('w_quantized'))).toHaveLength(2)
+    expect(await sqnr(model, feeds)).toBeGreaterThan(30)
+  })
+})
+
+describe('the plan', () => {
+  const planOf = (model: Model, options = DEFAULTS) => planStatic(model.graph, inferShapes(model), options)
+  const conv = (attributes = {}) => node('Conv', ['x', 'w'], ['c'], attributes)
+  const after = (...nodes: ReturnType<typeof node>[]): Model =>
+    buildModel({
+      inputs: { x: ['float32', [1, 4, 6, 6]] },
+      outputs: { y: ['float32'] },
+      initializers: {
+        w: weight([4, 4, 1, 1], 1),
+        low: tensor('float32', [], [0]),
+        high: tensor('float32', [], [6]),
+        one: tensor('float32', [], [1]),
+      },
+      nodes: [conv(), ...nodes],
+    })
+  const absorbedIn = (...nodes: ReturnType<typeof node>[]): number => planOf(after(...nodes)).absorbed.size
+
+  it('absorbs Relu and a Clip around zero, and no Clip that would lose a bound', () => {
+    expect(absorbedIn(node('Relu', ['c'], ['y']))).toBe(1)
+    expect(absorbedIn(node('Clip', ['c', 'low', 'high'], ['y']))).toBe(1)
+    expect(absorbedIn(node('Clip', ['c', '', 'high'], ['y']))).toBe(1)
+    expect(absorbedIn(node('Clip', ['c', 'one', 'high'], ['y']))).toBe(0)
+  })
+
+  it('keeps a Relu whose input somebody else reads', () => {
+    expect(absorbedIn(node('Relu', ['c'], ['r']), node('Add', ['c', 'r'], ['y']))).toBe(0)
+  })
+
+  it('gives values that pass through unchanged one scale', () => {
+    const plan = planOf(
+      after(
+        node('MaxPool', ['c'], ['p'], { kernel_shape: [2, 2] }),
+        node('Transpose', ['p'], ['t'], { perm: [0, 1, 3, 2] }),
+        node('Conv', ['t', 'w'], ['y']),
+      ),
+    )
+    expect(plan.activations.get('p')).toEqual({ kind: 'shared', with: 'c' })
+    expect(plan.activations.get('t')).toEqual({ kind: 'shared', with: 'p' })
+  })
+
+  it('leaves operators in float whose results nobody reads as integers', () => {
+    const plan = planOf(after(node('GlobalAveragePool', ['c'], ['g']), node('Sigmoid', ['g'], ['y'])))
+    expect(plan.followers.size).toBe(0)
+    expect([...plan.activations.keys()]).toEqual(['x', 'c'])
+  })
+
+  it('does not quantize an Add with an input that stays in float', () => {
+    const plan = planOf(
+      after(node('Tanh', ['c'], ['t']), node('Add', ['c', 't'], ['s']), node('Conv', ['s', 'w'], ['y'])),
+    )
+    expect(plan.followers.size).toBe(0)
+  })
+
+  it('leaves depthwise convolutions in float unless asked, and says so', () => {
+    const model = buildModel({
+      inputs: { x: ['float32', [1, 4, 6, 6]] },
+      outputs: { c: ['float32'] },
+      initializers: { w: weight([4, 1, 3, 3], 1) },
+      nodes: [conv({ group: 4 })],
+    })
+    expect(planOf(model).layers.size).toBe(0)
+    expect(planOf(model).notes[0]?.text).toMatch(/depthwise/)
+    expect(planOf(model, { ...DEFAULTS, depthwise: true }).layers.size).toBe(1)
+  })
+
+  it('has a note for what has no integer kernel and for bodies', () => {
+    const body = buildGraph({ outputs: { z: ['float32'] }, nodes: [node('MatMul', ['c', 'c'], ['z'])] })
+    const notes = planOf(
+      buildModel({
+        inputs: { x: ['float32', [1, 4, 6, 6]], k: ['bool', []] },
+        outputs: { y: ['float32'] },
+        initializers: { w: weight([4, 4, 1, 1], 1) },
+        nodes: [
+          conv(),
+          node('ConvTranspose', ['c', 'w'], ['d']),
+          node('If', ['k'], ['y'], {
+            then_branch: { kind: 'graph', value: body },
+            else_branch: { kind: 'graph', value: body },
+          }),
+        ],
+      }),
+    ).notes
+    expect(notes.map(({ kind, subject }) => [kind, subject])).toEqual([
+      ['skipped', 'd'],
+      ['skipped', 'y'],
+    ])
+  })
+})
+
+describe('values read in many places', () => {
+  it('keep the answers where a graph output is also read inside, and a body reads a quantized value', async () => {
+    const body = (name: string, op: string) => ({
+      kind: 'graph' as const,
+      value: buildGraph({ name, outputs: { [name]: ['float32'] }, nodes: [node(op, ['h'], [name])] }),
+    })
+    const model = buildModel({
+      inputs: { x: ['float32', [1, 4, 6, 6]], k: ['bool', []] },
+      outputs: { y: ['float32'], h: ['float32'] },
+      initializers: { w: weight([4, 4, 1, 1], 1), v: weight([4, 4, 3, 3], 2) },
+      nodes: [
+        node('Conv', ['x', 'w'], ['h']),
+        node('Conv', ['h', 'v'], ['c'], { pads: [1, 1, 1, 1] }),
+        node('If', ['k'], ['i'], { then_branch: body('t', 'Neg'), else_branch: body('e', 'Abs') }),
+        node('Add', ['c', 'i'], ['s']),
+        node('Mul', ['s', 'x'], ['y']),
+      ],
+    })
+    const k = { dtype: 'bool', dims: [], data: Uint8Array.of(1) } as const
+    const feeds = [{ x: floats([1, 4, 6, 6], random(144, 3)), k }]
+    expect(await sqnr(model, feeds)).toBeGreaterThan(MIN_NETWORK_SQNR_DB)
+    const { model: quantized } = await quantize(model, feeds)
+    expect(quantized.graph.nodes.find(({ outputs }) => outputs[0] === 'h')?.opType).toBe('DequantizeLinear')
+  })
+})
+
+describe('calibration', () => {
+  it('folds ranges over the samples and records which ones it used', async () => {
+    const feeds = [-1, 5, 2].map((value) => ({ x: floats([4, 32], [value, ...Array(127).fill(0)]) }))
+    const { calibration } = await quantize(dense({}), feeds)
+    expect(calibration).toEqual({ source: 'test', indices: [0, 1, 2], ranges: { x: [-1, 5] } })
+  })
+
+  it('spreads its samples evenly over the data', () => {
+    expect(spreadIndices(10, 4)).toEqual([0, 2, 5, 7])
+    expect(spreadIndices(3, 128)).toEqual([0, 1, 2])
+  })
+
+  it('gives the same bytes from its ranges as from its data', async () => {
+    const measured = await quantize(residual, images)
+    const ranges = measured.calibration?.ranges ?? {}
+    const again = await apply(residual, DEFAULTS, testContext({ ranges }))
+    expect(again.calibration).toBeUndefined()
+    expect(encodeParts(again.model)).toEqual(encodeParts(measured.model))
+  })
+
+  it('refuses to run without data or ranges, and offers other ways', async () => {
+    await expect(apply(residual, DEFAULTS, testContext())).rejects.toThrowError(
+      expect.objectContaining({ code: 'recipe/needs-calibration', message: expect.stringMatching(/dynamically/) }),
+    )
+  })
+
+  it('names the value that stored ranges lack', async () => {
+    const context = testContext({ ranges: { x: [-1, 1] } })
+    await expect(apply(residual, DEFAULTS, context)).rejects.toThrowError(
+      expect.objectContaining({ code: 'recipe/needs-calibration', details: { tensor: 'c2' } }),
+    )
+  })
+
+  it.each([NaN, Infinity, -Infinity])(
+    'names the value that takes %d, also where a reduction would swallow it',
+    async (value) => {
+      const feeds = [{ x: floats([4, 32], [0, value, ...Array(126).fill(1)]) }]
+      await expect(quantize(dense({}), feeds)).rejects.toThrowError(
+        expect.objectContaining({ code: 'data/invalid', details: { tensor: 'x' } }),
+      )
+    },
+  )
+
+  it('stops at a cancel and closes its session', async () => {
+    const cancelled = new LabError('job/cancelled', 'Cancelled.')
+    let isClosed = false
+    const infer: PassContext['infer'] = {
+      open: () =>
+        Promise.resolve({
+          inputNames: [],
+          outputNames: [],
+          run: () => Promise.resolve({}),
+          close: () => {
+            isClosed = true
+            return Promise.resolve()
+          },
+        }),
+    }
+    const context = testContext({ calibration: samples(...images), checkpoint: () => Promise.reject(cancelled), infer })
+    await expect(apply(residual, DEFAULTS, context)).rejects.toBe(cancelled)
+    expect(isClosed).toBe(true)
+  })
+})
+
+it('a second run of quantize-static changes nothing', async () => {
+  const { model: once } = await quantize(residual, images)
+  expect((await apply(once, DEFAULTS, testContext())).model).toBe(once)
 })
