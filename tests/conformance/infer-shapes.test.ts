@@ -176,8 +176,11 @@ function parseAttribute(attribute: AttributeJson): Attribute {
       return { kind: 'string', value: new TextEncoder().encode(attribute.value) }
     case 'tensor':
       return { kind: 'tensor', value: parseTensor(attribute) }
-    default:
+    case 'float':
+    case 'floats':
       return attribute
+    default:
+      return attribute satisfies never
   }
 }
 

@@ -9,7 +9,7 @@ import type { Model } from './model'
 import { subgraphs, type Attribute, type Node } from './node'
 import type { ValueInfo, ValueType } from './shape'
 
-export type { InferOptions, InferredTypes, TypeConflict, TypeScope, UnknownOp } from './inferred-types'
+export type { InferOptions, InferredTypes, TypeScope } from './inferred-types'
 
 /** Throws `model/invalid` for a cyclic graph or one that is nested too deeply, nothing else. */
 export const inferShapes = (model: Model, options: InferOptions = {}): InferredTypes => inferModel(model, options)

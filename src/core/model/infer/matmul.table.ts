@@ -7,7 +7,7 @@ import { broadcastDims, broadcastShapes, sizeDim } from './dims'
 import { tensorFacts, type NodeContext, type Rule, type RuleTable } from './rule'
 
 /** numpy's matmul: a vector on either side loses its axis. */
-export function multipliedShape(a: Shape | undefined, b: Shape | undefined): Shape | undefined {
+function multipliedShape(a: Shape | undefined, b: Shape | undefined): Shape | undefined {
   if (!a || !b || a.length === 0 || b.length === 0) return undefined
   const batch = broadcastShapes([a.slice(0, -2), b.slice(0, -2)])
   const rows = a.length > 1 ? [a.at(-2) ?? null] : []

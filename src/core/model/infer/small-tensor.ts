@@ -6,7 +6,7 @@ import { dtypeBytes, dtypeFacts, isFloat, type DType } from '../dtype'
 import type { Dim } from '../shape'
 import { tensorCount, viewAs, type Tensor } from '../tensor'
 
-export const MAX_ITEMS = 1024
+const MAX_ITEMS = 1024
 /** Float constants are only of interest as scales of a `Resize` or limits of a `Range`. */
 const MAX_FLOAT_ITEMS = 16
 
@@ -35,37 +35,23 @@ export function readSmallTensor(tensor: Tensor): SmallTensor | undefined {
   if (tensor.data.kind !== 'bytes' || count < 0 || count > (isFloat(tensor.dtype) ? MAX_FLOAT_ITEMS : MAX_ITEMS))
     return undefined
   if (tensor.data.bytes.byteLength < (dtypeBytes(tensor.dtype, count) ?? Infinity)) return undefined
-  const numbers = readItems(tensor.dtype, tensor.data.bytes)
+  const numbers = READERS.get(tensor.dtype)?.(tensor.data.bytes)
   return numbers && { dims: tensor.dims, items: numbers.slice(0, count) }
 }
 
-function readItems(dtype: DType, bytes: Uint8Array): readonly number[] | undefined {
-  switch (dtype) {
-    case 'int64':
-      return Array.from(viewAs(bytes, BigInt64Array), Number)
-    case 'uint64':
-      return Array.from(viewAs(bytes, BigUint64Array), Number)
-    case 'int32':
-      return [...viewAs(bytes, Int32Array)]
-    case 'uint32':
-      return [...viewAs(bytes, Uint32Array)]
-    case 'int16':
-      return [...viewAs(bytes, Int16Array)]
-    case 'uint16':
-      return [...viewAs(bytes, Uint16Array)]
-    case 'int8':
-      return [...viewAs(bytes, Int8Array)]
-    case 'uint8':
-    case 'bool':
-      return [...bytes]
-    case 'float32':
-      return [...viewAs(bytes, Float32Array)]
-    case 'float64':
-      return [...viewAs(bytes, Float64Array)]
-    default:
-      return undefined
-  }
-}
+const READERS: ReadonlyMap<DType, (bytes: Uint8Array) => readonly number[]> = new Map([
+  ['int64', (bytes: Uint8Array) => Array.from(viewAs(bytes, BigInt64Array), Number)],
+  ['uint64', (bytes: Uint8Array) => Array.from(viewAs(bytes, BigUint64Array), Number)],
+  ['int32', (bytes: Uint8Array) => [...viewAs(bytes, Int32Array)]],
+  ['uint32', (bytes: Uint8Array) => [...viewAs(bytes, Uint32Array)]],
+  ['int16', (bytes: Uint8Array) => [...viewAs(bytes, Int16Array)]],
+  ['uint16', (bytes: Uint8Array) => [...viewAs(bytes, Uint16Array)]],
+  ['int8', (bytes: Uint8Array) => [...viewAs(bytes, Int8Array)]],
+  ['uint8', (bytes: Uint8Array) => [...bytes]],
+  ['bool', (bytes: Uint8Array) => [...bytes]],
+  ['float32', (bytes: Uint8Array) => [...viewAs(bytes, Float32Array)]],
+  ['float64', (bytes: Uint8Array) => [...viewAs(bytes, Float64Array)]],
+])
 
 /** Brings a computed number to what `dtype` can hold: rounded for float32, unknown where an integer type would overflow. */
 export function fitItem(value: number, dtype: DType): Dim {
