@@ -9,7 +9,7 @@ import { takeCensus } from './constant-census'
 import { graphMacs } from './node-cost'
 import { summaryWarnings } from './summary-warnings'
 
-interface ValueSummary {
+export interface ValueSummary {
   readonly name: string
   /** The element type, or `sequence`, `optional`, `map or opaque`, `unknown` for what is not a tensor. */
   readonly dtype: string
