@@ -1,5 +1,5 @@
 // Raises the ai.onnx opset of a model, and the IR version with it, by rewriting the nodes whose operators were redefined on the way
-// (`op-upgrades.ts`). Other domains keep their versions.
+// (`op-upgrades.table.ts`). Other domains keep their versions.
 
 import { LabError } from '../errors/lab-error'
 import type { Graph } from '../model/graph'
@@ -8,8 +8,9 @@ import { inferShapes, type InferredTypes, type TypeScope } from '../model/infer-
 import { onnxOpset, type Model, type ModelFunction } from '../model/model'
 import { subgraphs, type Attribute, type Node } from '../model/node'
 import type { Tensor } from '../model/tensor'
-import { MAX_OPSET, MIN_OPSET, upgradeNode } from './op-upgrades'
+import { MAX_OPSET, MIN_OPSET, upgradeNode } from './op-upgrades.table'
 import { irForOpset } from './opset.table'
+import type { UpgradeContext } from './upgrade-edits'
 
 /**
  * The same model at ai.onnx opset `wanted`, or the model itself where it is there already. Throws `model/unsupported`, with `node`,
@@ -88,7 +89,7 @@ function raiseFunction(owner: ModelFunction, names: NamePool, wanted: number): M
   return { ...owner, nodes: [...constants, ...nodes], opsets: new Map(owner.opsets).set('', wanted) }
 }
 
-type NodeContext = Omit<Parameters<typeof upgradeNode>[1], 'opset' | 'freshName'>
+type NodeContext = Omit<UpgradeContext, 'opset' | 'freshName'>
 
 function upgradeNodes(
   nodes: readonly Node[],
@@ -127,7 +128,7 @@ function mapBodies(node: Node, change: (body: Graph) => Graph): Node {
   return { ...node, attributes }
 }
 
-/** Every value name of the model, so that a new one collides with none in any graph. */
+/** Every name of a value or node of the model, so that a new one collides with none in any graph. */
 class NamePool {
   readonly #taken = new Set<string>()
 
@@ -155,7 +156,7 @@ class NamePool {
 
   #addNodes(nodes: readonly Node[]): void {
     for (const node of nodes) {
-      for (const name of [...node.inputs, ...node.outputs]) this.#taken.add(name)
+      for (const name of [node.name, ...node.inputs, ...node.outputs]) this.#taken.add(name)
       for (const { graph } of subgraphs(node)) this.#addGraph(graph)
     }
   }

@@ -2,26 +2,27 @@
 // MIN_OPSET to MAX_OPSET, read off the ONNX schemas. Redefinitions that keep old nodes valid (more types, a new optional input
 // or attribute, a reworded text) need nothing and are not listed.
 
-import { LabError } from '../errors/lab-error'
-import { intAttribute, intsAttribute, nodeLabel, stringAttribute, type Attribute, type Node } from '../model/node'
-import type { ValueType } from '../model/shape'
-import { makeTensor, viewAs, type Tensor } from '../model/tensor'
-import { encodeFloat16 } from '../numeric/float16'
+import { intAttribute, stringAttribute, type Node } from '../model/node'
+import { makeTensor, viewAs } from '../model/tensor'
+import {
+  floatToInput,
+  int,
+  intsToInput,
+  newNode,
+  tensorType,
+  text,
+  unsupported,
+  withAttributes,
+  withInput,
+  withoutAttributes,
+  withoutTail,
+  type UpgradeContext,
+} from './upgrade-edits'
 
 /** The newest opset whose redefinitions are in the table. */
 export const MAX_OPSET = 26
 /** Nearly every operator was redefined right after the opsets before. */
 export const MIN_OPSET = 6
-
-export interface UpgradeContext {
-  /** The opset that is being reached. */
-  readonly opset: number
-  type(value: string): ValueType | undefined
-  constant(value: string): Tensor | undefined
-  freshName(base: string): string
-  /** Adds a weight to the graph of the node and returns its name. */
-  addConstant(base: string, make: (name: string) => Tensor): string
-}
 
 /** Returns the nodes that take the place of `node`; throws `model/unsupported` where none can. */
 type Upgrade = (node: Node, context: UpgradeContext) => readonly Node[]
@@ -39,10 +40,10 @@ const softmaxOnOneAxis: Upgrade = (node, context) => {
   const [rows, result, dims] = ['rows', 'result', 'dims'].map((part) => context.freshName(`${y}_${part}`))
   if (rows === undefined || result === undefined || dims === undefined) return []
   return [
-    newNode('Flatten', [x], rows, { axis: int(axis) }),
-    newNode('Shape', [x], dims),
+    newNode('Flatten', [x], rows, context, { axis: int(axis) }),
+    newNode('Shape', [x], dims, context),
     { ...withAttributes(node, { axis: int(-1) }), inputs: [rows], outputs: [result] },
-    newNode('Reshape', [result, dims], y),
+    newNode('Reshape', [result, dims], y, context),
   ]
 }
 
@@ -66,7 +67,7 @@ function lineUp(node: Node, axis: number, context: UpgradeContext): readonly Nod
   const linedUp = context.freshName(`${b}_lined_up`)
   const axes = Array.from({ length: behind }, (_, index) => BigInt(rankB + index))
   return [
-    newNode('Unsqueeze', [b ?? ''], linedUp, { axes: { kind: 'ints', value: axes } }),
+    newNode('Unsqueeze', [b ?? ''], linedUp, context, { axes: { kind: 'ints', value: axes } }),
     withInput(node, 1, linedUp),
   ]
 }
@@ -252,75 +253,4 @@ function resizeFromOpset10(node: Node, context: UpgradeContext): Node {
     }),
     inputs: [x, roi, scales],
   }
-}
-
-/** The attribute as an int64 input; the node itself when it has none. */
-function intsToInput(node: Node, attribute: string, position: number, context: UpgradeContext): Node {
-  const values = intsAttribute(node, attribute)
-  if (!values) return node
-  const input = context.addConstant(`${node.outputs[0]}_${attribute}`, (name) =>
-    makeTensor(name, 'int64', [values.length], BigInt64Array.from(values, BigInt)),
-  )
-  return withInput(withoutAttributes(node, attribute), position, input)
-}
-
-/** The attribute as a scalar of the type of the node's first input; `''` when the node has none. */
-function floatToInput(node: Node, attribute: string, context: UpgradeContext): string {
-  const value = node.attributes.get(attribute)
-  if (!value) return ''
-  const dtype = tensorType(node.inputs[0], context)?.dtype
-  const array = value.kind === 'float' ? floatScalar(dtype, value.value) : undefined
-  if (!array || !dtype) {
-    throw unsupported(node, context.opset, `the type of its input is ${dtype ?? 'not known'}, expected a float type`)
-  }
-  return context.addConstant(`${node.outputs[0]}_${attribute}`, (name) => makeTensor(name, dtype, [], array))
-}
-
-function floatScalar(dtype: string | undefined, value: number): ArrayBufferView | undefined {
-  if (dtype === 'float32') return Float32Array.of(value)
-  if (dtype === 'float64') return Float64Array.of(value)
-  return dtype === 'float16' ? encodeFloat16(Float32Array.of(value)) : undefined
-}
-
-function tensorType(
-  value: string | undefined,
-  context: UpgradeContext,
-): Extract<ValueType, { kind: 'tensor' }> | undefined {
-  const type = value ? context.type(value) : undefined
-  return type?.kind === 'tensor' ? type : undefined
-}
-
-function withInput(node: Node, position: number, input: string): Node {
-  const inputs = Array.from({ length: Math.max(position + 1, node.inputs.length) }, (_, at) => node.inputs[at] ?? '')
-  inputs[position] = input
-  return { ...node, inputs }
-}
-
-function withoutTail(inputs: readonly string[]): readonly string[] {
-  const end = inputs.findLastIndex((input) => input !== '')
-  return inputs.slice(0, end + 1)
-}
-
-const withAttributes = (node: Node, added: Readonly<Record<string, Attribute>>): Node => ({
-  ...node,
-  attributes: new Map([...node.attributes, ...Object.entries(added)]),
-})
-
-function withoutAttributes(node: Node, ...names: readonly string[]): Node {
-  return { ...node, attributes: new Map([...node.attributes].filter(([name]) => !names.includes(name))) }
-}
-
-const newNode = (
-  opType: string,
-  inputs: readonly string[],
-  output: string,
-  added: Readonly<Record<string, Attribute>> = {},
-): Node => ({ name: output, opType, domain: '', inputs, outputs: [output], attributes: new Map(Object.entries(added)) })
-
-const int = (value: number): Attribute => ({ kind: 'int', value: BigInt(value) })
-const text = (value: string): Attribute => ({ kind: 'string', value: new TextEncoder().encode(value) })
-
-function unsupported(node: Node, opset: number, why: string): LabError {
-  const message = `Node ${nodeLabel(node)} (${node.opType}) cannot be raised to opset ${opset}: ${why}.`
-  return new LabError('model/unsupported', message, { node: nodeLabel(node), op: node.opType, opset })
 }
