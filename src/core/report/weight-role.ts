@@ -66,9 +66,8 @@ export const isQuantizedOp = (node: Node): boolean =>
 
 /** How many trained numbers a constant stands for; 0 when it is something else. */
 export function parametersIn(tensor: Tensor, uses: readonly ConstantUse[]): number {
-  if (isFloat(tensor.dtype)) {
-    return tensor.dims.length > 0 && uses.some((use) => !isSetting(use)) ? tensorCount(tensor) : 0
-  }
+  if (tensor.dims.length === 0) return 0
+  if (isFloat(tensor.dtype)) return uses.some((use) => !isSetting(use)) ? tensorCount(tensor) : 0
   return uses.reduce((most, use) => Math.max(most, integerParameters(tensor, use)), 0)
 }
 
