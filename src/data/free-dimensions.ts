@@ -32,6 +32,8 @@ const NAMES: readonly (readonly [RegExp, keyof typeof DEFAULT_SIZES])[] = [
   [/seq|len|token|time|frames|^[tsl]$/, 'sequence'],
 ]
 const AUDIO = /audio|wave?(form)?|pcm|speech|input_values/
+/** What a model hands from one run to the next, or a cache; but not the hidden states that an encoder gives. */
+export const STATE = /^(?!encoder_hidden).*(past|cache|state|hidden|cell)|^[hc](_?\d|x)?$/
 const SAMPLE_RATE = /^(sr|sample_?rate|sampling_?rate)$/
 
 /** Size by dimension name, for every symbolic dimension of the inputs: what `OpenOptions.freeDimensions` takes. */
@@ -88,6 +90,8 @@ const isAudio = (input: ModelInput): boolean => AUDIO.test(input.name.toLowerCas
 function kindByPlace(axis: number, { name, dtype, shape }: ModelInput): Kind {
   const rank = shape.length
   if (axis === 0) return 'batch'
+  // Layers, then batch: the states of recurrent networks.
+  if (axis === 1 && rank === 3 && STATE.test(name.toLowerCase())) return 'batch'
   if (rank === 4) return axis === channelAxis(shape) ? 'channels' : 'image'
   if (isAudio({ name, dtype, shape }) && axis === rank - 1) return 'audio'
   const isIndex = dtype === 'int64' || dtype === 'int32'

@@ -6,7 +6,7 @@ import { encodeFloat16 } from '../core/numeric/float16'
 import type { Rng } from '../core/numeric/rng'
 import type { NumericArray, TensorValue } from '../core/pass/tensor-value'
 import { verifySampleIndex, type Dataset } from './dataset'
-import { resolveShape, type ModelInput } from './free-dimensions'
+import { resolveShape, STATE, type ModelInput } from './free-dimensions'
 
 /** More values than this in one input are a mistyped size. */
 const MAX_VALUES = 2 ** 28
@@ -22,8 +22,7 @@ const CONTENT_BY_NAME: readonly (readonly [RegExp, Content])[] = [
   [/token_type|segment/, 'zeros'],
   [/position/, 'positions'],
   [/^(sr|sample_?rate|sampling_?rate)$/, 'sample-rate'],
-  [/encoder_hidden/, 'normal'],
-  [/past|cache|state|hidden|cell|^[hc](_?\d|x)?$/, 'zeros'],
+  [STATE, 'zeros'],
   [/(length|lens?)s?$/, 'lengths'],
   [/scale/, 'ones'],
 ]
