@@ -4,11 +4,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { Model } from '../../src/core/model/model'
-import { tensorBytes, viewAs, type Tensor } from '../../src/core/model/tensor'
+import type { Tensor } from '../../src/core/model/tensor'
 import { decodeModel } from '../../src/core/onnx/decode'
 import { apply as quantizeDynamic } from '../../src/techniques/quantize-dynamic/apply'
 import { apply as quantizeStatic } from '../../src/techniques/quantize-static/apply'
 import { floats } from '../fixtures/run-model'
+import { numbersIn } from '../fixtures/tensor-numbers'
 import { testContext } from '../fixtures/test-context'
 
 interface Values {
@@ -52,29 +53,13 @@ const DYNAMIC = {
   embeddings: true,
 } as const
 
-function numbers(tensor: Tensor): number[] {
-  const bytes = tensorBytes(tensor)
-  switch (tensor.dtype) {
-    case 'float32':
-      return [...viewAs(bytes, Float32Array)]
-    case 'int32':
-      return [...viewAs(bytes, Int32Array)]
-    case 'int8':
-      return [...viewAs(bytes, Int8Array)]
-    case 'uint8':
-      return [...bytes]
-    default:
-      throw new Error(`Unexpected type ${tensor.dtype}.`)
-  }
-}
-
 /** Scalars and vectors of equal numbers say the same. */
 const shortened = (values: readonly number[]): readonly number[] =>
   values.every((value) => value === values[0]) ? values.slice(0, 1) : values
 
 function expectEqual(tensor: Tensor | undefined, expected: Values): void {
   expect(tensor?.dtype).toBe(expected.dtype)
-  const got = tensor ? numbers(tensor) : []
+  const got = numbersIn(tensor)
   const isParam = got.length !== expected.values.length
   expect(isParam ? shortened(got) : got).toEqual(isParam ? shortened(expected.values) : expected.values)
 }

@@ -47,7 +47,7 @@ const SPECIAL: readonly Case[] = [
 describe('quantParams', () => {
   it.each([...EIGHT_BITS, ...OTHER_WIDTHS, ...SPECIAL])(
     'agrees with the reference for %s [%d, %d] %j',
-    (dtype, min, max, options, scale, zeroPoint) => {
+    (...[dtype, min, max, options, scale, zeroPoint]) => {
       expect(quantParams(min, max, dtype, options)).toEqual({ scale, zeroPoint })
     },
   )

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { buildGraph, buildModel, node, tensor } from '../../../tests/fixtures/build-model'
 import { floats, numbersOf, runModel } from '../../../tests/fixtures/run-model'
+import { numbersIn } from '../../../tests/fixtures/tensor-numbers'
 import { testContext } from '../../../tests/fixtures/test-context'
-import { LabError } from '../../core/errors/lab-error'
-import { inferShapes } from '../../core/model/infer-shapes'
 import type { Model } from '../../core/model/model'
 import { float } from '../../core/model/node'
 import { verifyGraph, verifyInterface } from '../../core/model/verify-graph'
@@ -11,10 +10,7 @@ import { measureError } from '../../core/numeric/error-metrics'
 import { seededRng } from '../../core/numeric/rng'
 import type { CalibrationData, PassContext } from '../../core/pass/pass-context'
 import type { NamedValues } from '../../core/pass/tensor-value'
-import { encodeParts } from '../../core/onnx/encode-parts'
 import { apply } from './apply'
-import { spreadIndices } from './calibrate'
-import { planStatic } from './plan'
 import { integerLayer } from './reference'
 import type { StaticOptions } from './spec'
 
@@ -64,21 +60,7 @@ async function quantize(model: Model, feeds: NamedValues[], options = DEFAULTS, 
 
 const ops = (model: Model): string[] => model.graph.nodes.map(({ opType }) => opType)
 const count = (model: Model, opType: string): number => ops(model).filter((op) => op === opType).length
-const constant = (model: Model, name: string): number[] => {
-  const found = model.graph.initializers.get(name)
-  if (found?.data.kind !== 'bytes') throw new Error(`There is no weight "${name}".`)
-  const bytes = found.data.bytes.slice().buffer
-  switch (found.dtype) {
-    case 'float32':
-      return [...new Float32Array(bytes)]
-    case 'int32':
-      return [...new Int32Array(bytes)]
-    case 'int8':
-      return [...new Int8Array(bytes)]
-    default:
-      return [...new Uint8Array(bytes)]
-  }
-}
+const constant = (model: Model, name: string): number[] => numbersIn(model.graph.initializers.get(name))
 
 const linspace = (from: number, to: number, count: number): number[] =>
   Array.from({ length: count }, (_, i) => from + (i * (to - from)) / (count - 1))
@@ -291,95 +273,6 @@ describe('a layer', () => {
   })
 })
 
-describe('the plan', () => {
-  const planOf = (model: Model, options = DEFAULTS) => planStatic(model.graph, inferShapes(model), options)
-  const conv = (attributes = {}) => node('Conv', ['x', 'w'], ['c'], attributes)
-  const after = (...nodes: ReturnType<typeof node>[]): Model =>
-    buildModel({
-      inputs: { x: ['float32', [1, 4, 6, 6]] },
-      outputs: { y: ['float32'] },
-      initializers: {
-        w: weight([4, 4, 1, 1], 1),
-        low: tensor('float32', [], [0]),
-        high: tensor('float32', [], [6]),
-        one: tensor('float32', [], [1]),
-      },
-      nodes: [conv(), ...nodes],
-    })
-  const absorbedIn = (...nodes: ReturnType<typeof node>[]): number => planOf(after(...nodes)).absorbed.size
-
-  it('absorbs Relu and a Clip around zero, and no Clip that would lose a bound', () => {
-    expect(absorbedIn(node('Relu', ['c'], ['y']))).toBe(1)
-    expect(absorbedIn(node('Clip', ['c', 'low', 'high'], ['y']))).toBe(1)
-    expect(absorbedIn(node('Clip', ['c', '', 'high'], ['y']))).toBe(1)
-    expect(absorbedIn(node('Clip', ['c', 'one', 'high'], ['y']))).toBe(0)
-  })
-
-  it('keeps a Relu whose input somebody else reads', () => {
-    expect(absorbedIn(node('Relu', ['c'], ['r']), node('Add', ['c', 'r'], ['y']))).toBe(0)
-  })
-
-  it('gives values that pass through unchanged one scale', () => {
-    const plan = planOf(
-      after(
-        node('MaxPool', ['c'], ['p'], { kernel_shape: [2, 2] }),
-        node('Transpose', ['p'], ['t'], { perm: [0, 1, 3, 2] }),
-        node('Conv', ['t', 'w'], ['y']),
-      ),
-    )
-    expect(plan.activations.get('p')).toEqual({ kind: 'shared', with: 'c' })
-    expect(plan.activations.get('t')).toEqual({ kind: 'shared', with: 'p' })
-  })
-
-  it('leaves operators in float whose results nobody reads as integers', () => {
-    const plan = planOf(after(node('GlobalAveragePool', ['c'], ['g']), node('Sigmoid', ['g'], ['y'])))
-    expect(plan.followers.size).toBe(0)
-    expect([...plan.activations.keys()]).toEqual(['x', 'c'])
-  })
-
-  it('does not quantize an Add with an input that stays in float', () => {
-    const plan = planOf(
-      after(node('Tanh', ['c'], ['t']), node('Add', ['c', 't'], ['s']), node('Conv', ['s', 'w'], ['y'])),
-    )
-    expect(plan.followers.size).toBe(0)
-  })
-
-  it('leaves depthwise convolutions in float unless asked, and says so', () => {
-    const model = buildModel({
-      inputs: { x: ['float32', [1, 4, 6, 6]] },
-      outputs: { c: ['float32'] },
-      initializers: { w: weight([4, 1, 3, 3], 1) },
-      nodes: [conv({ group: 4 })],
-    })
-    expect(planOf(model).layers.size).toBe(0)
-    expect(planOf(model).notes[0]?.text).toMatch(/depthwise/)
-    expect(planOf(model, { ...DEFAULTS, depthwise: true }).layers.size).toBe(1)
-  })
-
-  it('has a note for what has no integer kernel and for bodies', () => {
-    const body = buildGraph({ outputs: { z: ['float32'] }, nodes: [node('MatMul', ['c', 'c'], ['z'])] })
-    const notes = planOf(
-      buildModel({
-        inputs: { x: ['float32', [1, 4, 6, 6]], k: ['bool', []] },
-        outputs: { y: ['float32'] },
-        initializers: { w: weight([4, 4, 1, 1], 1) },
-        nodes: [
-          conv(),
-          node('ConvTranspose', ['c', 'w'], ['d']),
-          node('If', ['k'], ['y'], {
-            then_branch: { kind: 'graph', value: body },
-            else_branch: { kind: 'graph', value: body },
-          }),
-        ],
-      }),
-    ).notes
-    expect(notes.map(({ kind, subject }) => [kind, subject])).toEqual([
-      ['skipped', 'd'],
-      ['skipped', 'y'],
-    ])
-  })
-})
-
 describe('values read in many places', () => {
   it('keep the answers where a graph output is also read inside, and a body reads a quantized value', async () => {
     const body = (name: string, op: string) => ({
@@ -403,70 +296,6 @@ describe('values read in many places', () => {
     expect(await sqnr(model, feeds)).toBeGreaterThan(MIN_NETWORK_SQNR_DB)
     const { model: quantized } = await quantize(model, feeds)
     expect(quantized.graph.nodes.find(({ outputs }) => outputs[0] === 'h')?.opType).toBe('DequantizeLinear')
-  })
-})
-
-describe('calibration', () => {
-  it('folds ranges over the samples and records which ones it used', async () => {
-    const feeds = [-1, 5, 2].map((value) => ({ x: floats([4, 32], [value, ...Array(127).fill(0)]) }))
-    const { calibration } = await quantize(dense({}), feeds)
-    expect(calibration).toEqual({ source: 'test', indices: [0, 1, 2], ranges: { x: [-1, 5] } })
-  })
-
-  it('spreads its samples evenly over the data', () => {
-    expect(spreadIndices(10, 4)).toEqual([0, 2, 5, 7])
-    expect(spreadIndices(3, 128)).toEqual([0, 1, 2])
-  })
-
-  it('gives the same bytes from its ranges as from its data', async () => {
-    const measured = await quantize(residual, images)
-    const ranges = measured.calibration?.ranges ?? {}
-    const again = await apply(residual, DEFAULTS, testContext({ ranges }))
-    expect(again.calibration).toBeUndefined()
-    expect(encodeParts(again.model)).toEqual(encodeParts(measured.model))
-  })
-
-  it('refuses to run without data or ranges, and offers other ways', async () => {
-    await expect(apply(residual, DEFAULTS, testContext())).rejects.toThrowError(
-      expect.objectContaining({ code: 'recipe/needs-calibration', message: expect.stringMatching(/dynamically/) }),
-    )
-  })
-
-  it('names the value that stored ranges lack', async () => {
-    const context = testContext({ ranges: { x: [-1, 1] } })
-    await expect(apply(residual, DEFAULTS, context)).rejects.toThrowError(
-      expect.objectContaining({ code: 'recipe/needs-calibration', details: { tensor: 'c2' } }),
-    )
-  })
-
-  it.each([NaN, Infinity, -Infinity])(
-    'names the value that takes %d, also where a reduction would swallow it',
-    async (value) => {
-      const feeds = [{ x: floats([4, 32], [0, value, ...Array(126).fill(1)]) }]
-      await expect(quantize(dense({}), feeds)).rejects.toThrowError(
-        expect.objectContaining({ code: 'data/invalid', details: { tensor: 'x' } }),
-      )
-    },
-  )
-
-  it('stops at a cancel and closes its session', async () => {
-    const cancelled = new LabError('job/cancelled', 'Cancelled.')
-    let isClosed = false
-    const infer: PassContext['infer'] = {
-      open: () =>
-        Promise.resolve({
-          inputNames: [],
-          outputNames: [],
-          run: () => Promise.resolve({}),
-          close: () => {
-            isClosed = true
-            return Promise.resolve()
-          },
-        }),
-    }
-    const context = testContext({ calibration: samples(...images), checkpoint: () => Promise.reject(cancelled), infer })
-    await expect(apply(residual, DEFAULTS, context)).rejects.toBe(cancelled)
-    expect(isClosed).toBe(true)
   })
 })
 
