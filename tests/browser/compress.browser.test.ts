@@ -1,6 +1,6 @@
 // Compression in its real worker: zoo models in, smaller models out, cancelled and killed in between.
 
-import { afterEach, expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 
 import { CompressClient } from '../../src/app/jobs/compress-client'
 import { EngineClient } from '../../src/app/jobs/engine-client'
@@ -16,7 +16,7 @@ import { cancelDuring, codeOf, IDLE_BAR_MS, sleep } from './job-outcomes'
 
 const client = new CompressClient()
 const engine = new EngineClient('ort-wasm')
-afterEach(() => {
+afterAll(() => {
   client.end()
   engine.end()
 })

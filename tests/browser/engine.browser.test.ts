@@ -1,11 +1,13 @@
 // Engines in their real workers: facts, answers, timing, checks; cancelled, killed and out of memory in between.
 
-import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 
 import { EngineClient } from '../../src/app/jobs/engine-client'
 import { modelFile } from '../../src/app/jobs/model-file'
 import { encodeParts } from '../../src/core/onnx/encode-parts'
 import { seededRng } from '../../src/core/numeric/rng'
+import { joinParts } from '../../src/engines/join-parts'
+import { createBrowserEngine } from '../../workers/host/ort-runtime-browser'
 import type { ModelFile } from '../../workers/host/protocol'
 import { buildModel, node, tensor, type ModelParts } from '../fixtures/build-model'
 import { cancelDuring, codeOf, IDLE_BAR_MS, sleep } from './job-outcomes'
@@ -25,7 +27,11 @@ const synthetic = { kind: 'synthetic', seed: 1, count: 4 } as const
 const shortWarmUp = { minRuns: 3, minMs: 0 }
 
 const wasm = new EngineClient('ort-wasm', 1)
-afterEach(() => wasm.end())
+const fresh = new EngineClient('ort-wasm', 1)
+afterAll(() => {
+  wasm.end()
+  fresh.end()
+})
 
 describe('ort-wasm', () => {
   test('starts the plain build with the threads that were asked for, and passes its self-tests', async () => {
@@ -128,7 +134,7 @@ describe('ort-wasm', () => {
   })
 
   test.each([
-    ['starting', 0, (options: object) => new EngineClient('ort-wasm').start(options)],
+    ['starting', 0, (options: object) => fresh.start(options)],
     ['opening', 30, (options: object) => wasm.describe({ model: chain(1) }, options)],
     ['a long inference', 300, (options: object) => runLong(options)],
     ['timing', 700, (options: object) => wasm.compareLatency({ ...race(), seconds: 20 }, options)],
@@ -143,7 +149,7 @@ describe('ort-wasm', () => {
   test('killed at random moments it leaves nothing pending, and the next attempt succeeds', async () => {
     const rng = seededRng(5)
     const digits = await allDigits()
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 6; round++) {
       const jobs = [wasm.accuracy(digits), wasm.compareLatency(race()), wasm.start()]
       const settled = Promise.all(jobs.map((job) => job.then(() => 'done', codeOf)))
       await sleep(rng.below(800))
@@ -193,10 +199,33 @@ describe.skipIf(!adapter)(`ort-webgpu${why}`, () => {
   })
 
   test('gives the answers of plain WASM within the tolerance', async () => {
-    const model = await zooModel('digits/model.onnx')
-    const inputs = { kind: 'dataset', dataset: { kind: 'zoo', id: 'drawn-digits' }, count: 4 } as const
-    const check = await gpu.engineCheck({ model, inputs })
+    const values = (count: number): number[] => Array.from({ length: count }, (_, index) => Math.sin(index))
+    const model = build({
+      inputs: { x: ['float32', ['batch', 3, 'height', 'width']] },
+      outputs: { y: ['float32', ['batch', 8, 'height', 'width']] },
+      initializers: { w: tensor('float32', [8, 3, 1, 1], values(24)) },
+      nodes: [node('Conv', ['x', 'w'], ['c'], { kernel_shape: [1, 1] }), node('Relu', ['c'], ['y'])],
+    })
+    const freeDimensions = { height: 16, width: 16 }
+    const check = await gpu.engineCheck({ model, inputs: { kind: 'synthetic', seed: 1, count: 3 }, freeDimensions })
     expect(check.failing).toBeNull()
-    expect(check).toMatchObject({ ok: true, samples: 4 })
+    expect(check).toMatchObject({ ok: true, samples: 3 })
+  })
+
+  test('a lost device is named', async () => {
+    const engine = await createBrowserEngine('ort-webgpu', { threads: 1 })
+    const square = buildModel({
+      inputs: { x: ['float32', [4, 4]] },
+      outputs: { y: ['float32', [4, 4]] },
+      nodes: [node('MatMul', ['x', 'x'], ['y'])],
+    })
+    const session = await engine.open(joinParts(encodeParts(square)), { optimization: 'all' })
+    const x = { dtype: 'float32', dims: [4, 4], data: new Float32Array(16).fill(1) } as const
+    expect((await session.run({ x })).y?.data).toEqual(new Float32Array(16).fill(4))
+    const { env } = await ('Suspending' in WebAssembly
+      ? import('onnxruntime-web/jspi')
+      : import('onnxruntime-web/webgpu'))
+    ;(await env.webgpu.device).destroy()
+    await expect(session.run({ x })).rejects.toMatchObject({ code: 'device/lost', details: { fatal: true } })
   })
 })

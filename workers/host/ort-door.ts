@@ -27,6 +27,8 @@ export interface OrtRuntime {
   readonly ort: Ort
   readonly build: EngineFacts['build']
   readonly adapter?: EngineFacts['adapter']
+  /** True once the GPU device is gone: whatever the runtime then says, that is the reason. */
+  isDeviceLost?(): boolean
 }
 
 /** ONNX Runtime logs errors only: what it throws reaches the person, its warnings would reach nobody. */
@@ -41,8 +43,9 @@ const UNKNOWN_DIM = 2 ** 32 - 1
 export async function createOrtEngine(
   id: EngineId,
   { threads }: { readonly threads: number },
-  { ort, build, adapter }: OrtRuntime,
+  runtime: OrtRuntime,
 ): Promise<Engine> {
+  const { ort, build, adapter } = runtime
   const running = startedThreads.get(ort)
   if (running !== undefined && running !== threads) {
     const message = `ONNX Runtime already runs with ${running} threads here; ${threads} need a worker of their own.`
@@ -53,7 +56,7 @@ export async function createOrtEngine(
   ort.env.logLevel = 'error'
   const sessions = new Set<EngineSession>()
   const open = async (model: Uint8Array, options: OpenOptions): Promise<EngineSession> => {
-    const session = await openSession({ ort, id, model, options, forget: (closed) => sessions.delete(closed) })
+    const session = await openSession({ runtime, id, model, options, forget: (closed) => sessions.delete(closed) })
     sessions.add(session)
     return session
   }
@@ -78,18 +81,22 @@ export function inferencePort(engine: Engine): InferencePort {
 }
 
 interface SessionRequest {
-  readonly ort: Ort
+  readonly runtime: OrtRuntime
   readonly id: EngineId
   readonly model: Uint8Array
   readonly options: OpenOptions
   readonly forget: (session: EngineSession) => void
 }
 
-async function openSession({ ort, id, model, options, forget }: SessionRequest): Promise<EngineSession> {
+async function openSession({ runtime, id, model, options, forget }: SessionRequest): Promise<EngineSession> {
+  const { ort } = runtime
+  const failed = (doing: string) => (error: unknown) => {
+    throw asEngineError(error, id, doing, runtime.isDeviceLost?.())
+  }
   const start = performance.now()
-  const session = await ort.InferenceSession.create(model, sessionOptions(id, options)).catch((error: unknown) => {
-    throw asEngineError(error, id, 'opening the model')
-  })
+  const session = await ort.InferenceSession.create(model, sessionOptions(id, options)).catch(
+    failed('opening the model'),
+  )
   const sessionMs = performance.now() - start
   let isOpen = true
   const run = async (feeds: NamedValues, wanted?: readonly string[]): Promise<NamedValues> => {
@@ -100,11 +107,13 @@ async function openSession({ ort, id, model, options, forget }: SessionRequest):
       if (value) tensors[name] = toRuntimeTensor(value, name, ort.Tensor)
       else throw new LabError('data/invalid', `The model's input "${name}" was not given.`, { tensor: name })
     }
-    const results = await session.run(tensors, checkWanted(wanted, session.outputNames)).catch((error: unknown) => {
-      throw asEngineError(error, id, 'running the model')
-    })
+    const results = await session
+      .run(tensors, checkWanted(wanted, session.outputNames))
+      .catch(failed('running the model'))
     const outputs: Record<string, TensorValue> = {}
-    for (const [name, tensor] of Object.entries(results)) outputs[name] = await fromRuntimeTensor(tensor, name)
+    for (const [name, tensor] of Object.entries(results)) {
+      outputs[name] = await fromRuntimeTensor(tensor, name).catch(failed('reading the outputs'))
+    }
     return outputs
   }
   const close = async (): Promise<void> => {
@@ -114,9 +123,19 @@ async function openSession({ ort, id, model, options, forget }: SessionRequest):
     await session.release()
   }
   const { inputNames, outputNames } = session
-  const [inputs, outputs] = [session.inputMetadata.map(tensorInfo), session.outputMetadata.map(tensorInfo)]
+  const [inputs, outputs] = await describeValues(session)
   const opened: EngineSession = { inputNames, outputNames, inputs, outputs, sessionMs, run, close }
   return opened
+}
+
+/** Releases a session that cannot be served. */
+async function describeValues(session: OrtModule.InferenceSession) {
+  try {
+    return [session.inputMetadata.map(tensorInfo), session.outputMetadata.map(tensorInfo)] as const
+  } catch (error) {
+    await session.release()
+    throw error
+  }
 }
 
 function sessionOptions(id: EngineId, options: OpenOptions): OrtModule.InferenceSession.SessionOptions {

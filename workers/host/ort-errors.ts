@@ -23,11 +23,11 @@ const FATAL =
   /Aborted\(|unreachable|memory access out of bounds|table index is out of bounds|null function|no available backend|initWasm/i
 
 /** `doing`: what was asked for, such as `opening the model`. `details.fatal` marks an engine that cannot go on. */
-export function asEngineError(error: unknown, engine: string, doing: string): LabError {
+export function asEngineError(error: unknown, engine: string, doing: string, isDeviceLost = false): LabError {
   if (error instanceof LabError) return error
   const text = error instanceof Error ? error.message : String(error)
   const isStack = text.includes('call stack')
-  const found = PATTERNS.find(([pattern]) => pattern.test(text))?.[1]
+  const found = isDeviceLost ? 'device/lost' : PATTERNS.find(([pattern]) => pattern.test(text))?.[1]
   const code = found ?? (error instanceof RangeError && !isStack ? 'device/out-of-memory' : 'engine/failed')
   const fatal = code === 'device/lost' || FATAL.test(text)
   const message = `${engine} stopped while ${doing}: ${inFewWords(text)}`

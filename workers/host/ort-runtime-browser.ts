@@ -11,8 +11,15 @@ export async function createBrowserEngine(id: EngineId, options: { readonly thre
   switch (id) {
     case 'ort-wasm':
       return createOrtEngine(id, { threads }, await loadPlain())
-    case 'ort-webgpu':
-      return createOrtEngine(id, { threads }, await loadWebGpu())
+    case 'ort-webgpu': {
+      const runtime = await loadWebGpu()
+      let isLost = false
+      const engine = await createOrtEngine(id, { threads }, { ...runtime, isDeviceLost: () => isLost })
+      // The device exists once a session was opened, which the self-tests do. It is typed as a promise and is none in the native builds.
+      const device = await runtime.ort.env.webgpu.device
+      void device.lost.then(() => (isLost = true))
+      return engine
+    }
     default:
       return id satisfies never
   }
