@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { attributes, float, type Attribute } from '../model/node'
+import { float, type Attribute } from '../model/node'
 import { verifyGraph, verifyInterface } from '../model/verify-graph'
 import { seededRng } from '../numeric/rng'
 import type { TensorValue } from '../pass/tensor-value'
@@ -20,7 +20,7 @@ const list = (...value: readonly number[]): Attribute => ({ kind: 'floats', valu
 interface Case {
   readonly opset: number
   readonly op: string
-  readonly attributes?: Parameters<typeof attributes>[0]
+  readonly attributes?: Parameters<typeof node>[3]
   /** Shape of the float input `x`. */
   readonly shape: readonly number[]
   readonly outputs?: readonly string[]
