@@ -20,8 +20,8 @@ export type JobProgress = (fraction: number, what: string) => void
 export type ControlMessage = 'cancel' | 'disturbed'
 /** A worker method. After `cancel` on `control` it replies `job/cancelled` as soon as it has stopped. */
 export type Job<I, O> = (input: I, control: MessagePort, progress: JobProgress) => Promise<JobReply<O>>
-export type JobInput<J> = J extends Job<infer I, infer _O> ? I : never
-export type JobOutput<J> = J extends Job<infer _I, infer O> ? O : never
+export type JobInput<J> = J extends (input: infer I, ...rest: never) => unknown ? I : never
+export type JobOutput<J> = J extends (...args: never) => Promise<JobReply<infer O>> ? O : never
 
 /** Names a model within the page's life. */
 export type ModelId = string & { readonly __brand: 'ModelId' }
