@@ -1,7 +1,8 @@
 // Sizes for the dimensions that a model leaves open, so that any file runs without a form: guessed from the name of the dimension,
 // else from its place and the kind of input. All of them are stated to the visitor and may be changed.
 
-import type { KnownDType } from '../core/model/dtype'
+import { isKnownDType, type KnownDType } from '../core/model/dtype'
+import type { Model } from '../core/model/model'
 import type { Dim, Shape } from '../core/model/shape'
 
 /** An input of a model; `EngineTensorInfo` is one. */
@@ -10,6 +11,14 @@ export interface ModelInput {
   readonly dtype: KnownDType
   readonly shape: Shape
 }
+
+/** What has to be fed: the tensors among the graph's inputs that no initializer stands for and whose rank is known. */
+export const modelInputs = ({ graph }: Model): readonly ModelInput[] =>
+  graph.inputs.flatMap(({ name, type }) => {
+    if (graph.initializers.has(name) || type?.kind !== 'tensor') return []
+    const { dtype, shape } = type
+    return isKnownDType(dtype) && shape ? [{ name, dtype, shape }] : []
+  })
 
 export const DEFAULT_SIZES = {
   batch: 1,

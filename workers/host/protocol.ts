@@ -55,6 +55,8 @@ export interface PageFacts {
 export interface LoadedModel {
   readonly model: ModelFile
   readonly summary: ModelSummary
+  /** A size for each free dimension: what the model runs with unless the visitor says otherwise. */
+  readonly freeDimensions: FreeDimensions
   /** SHA-256 of the model file, hex. */
   readonly sha256: string
 }

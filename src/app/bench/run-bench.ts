@@ -1,7 +1,7 @@
 // One run: compress, check the engine, compare the answers, then the clock. Each stage adds to the record and reports it, so that
 // whatever is finished stays when a later stage fails or is cancelled.
 
-import type { DatasetRef, InputSource, LoadedModel, ModelFile } from '../../../workers/host/protocol'
+import type { DatasetRef, FreeDimensions, InputSource, LoadedModel, ModelFile } from '../../../workers/host/protocol'
 import type { Recipe } from '../../core/recipe/recipe'
 import type { CompressClient } from '../jobs/compress-client'
 import type { EngineClient } from '../jobs/engine-client'
@@ -15,6 +15,7 @@ export interface BenchRequest {
   readonly recipe: Recipe
   readonly calibration?: DatasetRef | undefined
   readonly evaluation?: DatasetRef | undefined
+  readonly freeDimensions: FreeDimensions
   readonly seconds: number
   readonly startedAt: string
 }
@@ -57,7 +58,7 @@ export async function runBench(
   listener: BenchListener,
   signal: AbortSignal,
 ): Promise<BenchOutcome> {
-  const { original, evaluation } = request
+  const { original, evaluation, freeDimensions } = request
   let record: RunRecord = {
     version: RUN_RECORD_VERSION,
     startedAt: request.startedAt,
@@ -78,9 +79,13 @@ export async function runBench(
   add({ compression })
 
   const inputs = inputsFrom(evaluation, CHECK_INPUTS)
-  const checkOriginal = await engine.engineCheck({ model: original.model, inputs }, job('check'))
-  add({ engineChecks: [checkOriginal, await engine.engineCheck({ model: variant, inputs }, job('check'))] })
-  add({ fidelity: await reference.fidelity({ original: original.model, variant, inputs }, job('fidelity')) })
+  const checkOriginal = await engine.engineCheck({ model: original.model, inputs, freeDimensions }, job('check'))
+  add({
+    engineChecks: [checkOriginal, await engine.engineCheck({ model: variant, inputs, freeDimensions }, job('check'))],
+  })
+  add({
+    fidelity: await reference.fidelity({ original: original.model, variant, inputs, freeDimensions }, job('fidelity')),
+  })
 
   const accuracy = evaluation && new AccuracyRun(reference, original.model, variant, evaluation)
   if (accuracy) add({ accuracy: await accuracy.measureToNextLook(job('accuracy')) })
@@ -95,6 +100,7 @@ export async function runBench(
     const race = {
       variants,
       inputs: inputsFrom(evaluation, RACE_INPUTS),
+      freeDimensions,
       seconds: request.seconds,
       margin: MARGIN,
       seed: SEED,

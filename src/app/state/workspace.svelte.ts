@@ -2,9 +2,9 @@
 
 import { getContext, setContext } from 'svelte'
 
-import type { DatasetRef, LoadedModel, ModelFile } from '../../../workers/host/protocol'
-import { asLabError, isCancelled, type LabError } from '../../core/errors/lab-error'
-import { parseRecipe } from '../../core/recipe/parse-recipe'
+import type { DatasetRef, FreeDimensions, LoadedModel, ModelFile } from '../../../workers/host/protocol'
+import { asLabError, isCancelled, LabError } from '../../core/errors/lab-error'
+import { parseRecipe, parseRecipeText } from '../../core/recipe/parse-recipe'
 import { RECIPE_VERSION, type OptionValue, type Recipe, type RecipeStep } from '../../core/recipe/recipe'
 import { canonicalJson } from '../../core/recipe/recipe-key'
 import { catalog, type TechniqueId } from '../../techniques/catalog'
@@ -41,6 +41,7 @@ export class Workspace {
   #model = $state.raw<OpenModel>()
   #recipe = $state.raw(recipeOf(DEFAULT_PRESET))
   #calibration = $state.raw<DatasetRef>()
+  #freeDimensions = $state.raw<FreeDimensions>({})
   #engines = $state.raw<readonly EngineChoice[]>([])
   #engineKey = $state('ort-wasm:1')
   #seconds = $state<RaceSeconds>(5)
@@ -61,6 +62,10 @@ export class Workspace {
   }
   get calibration(): DatasetRef | undefined {
     return this.#calibration
+  }
+  /** Sizes that the model's free dimensions run with. */
+  get freeDimensions(): FreeDimensions {
+    return this.#freeDimensions
   }
   get engines(): readonly EngineChoice[] {
     return this.#engines
@@ -93,7 +98,10 @@ export class Workspace {
     return (Object.keys(presets) as PresetName[]).find((name) => canonicalJson(recipeOf(name).steps) === text)
   }
   get needsCalibration(): boolean {
-    return this.#recipe.steps.some(({ technique }) => catalog[technique as TechniqueId].needs.calibration)
+    const isCalibrated = this.#recipe.calibration !== undefined
+    return (
+      !isCalibrated && this.#recipe.steps.some(({ technique }) => catalog[technique as TechniqueId].needs.calibration)
+    )
   }
   /** The recipe has changed since the last run. */
   get isStale(): boolean {
@@ -142,10 +150,11 @@ export class Workspace {
 
   /** Throws `options/invalid`; the recipe stays as it was then. */
   setOption(index: number, option: string, value: OptionValue): void {
-    const steps = this.#recipe.steps.map((step, position) =>
-      position === index ? { ...step, options: { ...step.options, [option]: value } } : step,
+    this.#setSteps(
+      this.#recipe.steps.map((step, position) =>
+        position === index ? { ...step, options: { ...step.options, [option]: value } } : step,
+      ),
     )
-    this.#recipe = parseRecipe({ ...this.#recipe, steps }, catalog)
   }
 
   addStep(technique: TechniqueId): void {
@@ -156,8 +165,26 @@ export class Workspace {
     this.#setSteps(this.#recipe.steps.filter((_, position) => position !== index))
   }
 
+  /** A saved recipe, with the ranges it may hold. What is wrong with it becomes the page's problem; the recipe stays then. */
+  async openRecipe(file: File): Promise<void> {
+    try {
+      this.#recipe = parseRecipeText(await file.text(), catalog)
+      this.#problem = undefined
+    } catch (error) {
+      this.#problem = asLabError(error)
+    }
+  }
+
   setCalibration(file: File): void {
     this.#calibration = { kind: 'npz', name: file.name, file }
+  }
+
+  /** `size`: a whole number from 0; throws `options/invalid` for others. */
+  setFreeDimension(name: string, size: number): void {
+    if (!Number.isInteger(size) || size < 0) {
+      throw new LabError('options/invalid', `${name} is ${size}, expected a whole number from 0.`, { path: name })
+    }
+    this.#freeDimensions = { ...this.#freeDimensions, [name]: size }
   }
 
   chooseEngine(key: string): void {
@@ -185,6 +212,7 @@ export class Workspace {
         recipe: this.#recipe,
         calibration: this.#calibration,
         evaluation: model.zooId ? { kind: 'zoo' as const, id: ZOO_MODELS[model.zooId].datasetId } : undefined,
+        freeDimensions: this.#freeDimensions,
         seconds: this.#seconds,
         startedAt: new Date().toISOString(),
       }
@@ -226,8 +254,10 @@ export class Workspace {
     return this.#client('ort-wasm:1')
   }
 
+  /** Ranges were measured for the steps as they were, so they go with them. */
   #setSteps(steps: readonly RecipeStep[]): void {
-    this.#recipe = parseRecipe({ ...this.#recipe, steps }, catalog)
+    const { version, seed } = this.#recipe
+    this.#recipe = parseRecipe({ version, seed, steps }, catalog)
   }
 
   #client(key: string): EngineClient {
@@ -255,6 +285,7 @@ export class Workspace {
       const { files, zooId, preset } = await find(signal)
       const loaded = await this.#compress.load(files, { signal })
       this.#recipe = recipeOf(preset)
+      this.#freeDimensions = loaded.freeDimensions
       this.#model = { name, loaded, ...(zooId && { zooId }) }
     })
   }

@@ -1,10 +1,8 @@
 // `lathe inspect`: what is in a model file.
 
-import { isKnownDType } from '../../core/model/dtype'
-import type { Model } from '../../core/model/model'
 import { formatShape } from '../../core/model/shape'
 import { summarizeModel, type ModelSummary, type ValueSummary } from '../../core/report/model-summary'
-import { freeDimensionDefaults } from '../../data/free-dimensions'
+import { freeDimensionDefaults, modelInputs } from '../../data/free-dimensions'
 import type { commands } from '../commands'
 import { formatBytes, formatCount } from '../format-number'
 import { openModel } from '../open-model'
@@ -19,19 +17,10 @@ export const run: Run<(typeof commands)['inspect']['options']> = async (
 ) => {
   const { model, sizeBytes, sha256 } = await openModel(reference, repository)
   // The cost needs a number for every dimension; those that are left open get the sizes that a run would use.
-  const freeDimensions = defaultSizes(model)
+  const freeDimensions = freeDimensionDefaults(modelInputs(model))
   const summary = summarizeModel(model, sizeBytes, { freeDimensions })
   return { document: { ...summary, freeDimensions, sha256 }, text: () => describe(reference, summary, freeDimensions) }
 }
-
-const defaultSizes = ({ graph }: Model): Sizes =>
-  freeDimensionDefaults(
-    graph.inputs.flatMap(({ name, type }) => {
-      if (graph.initializers.has(name) || type?.kind !== 'tensor') return []
-      const { dtype, shape } = type
-      return isKnownDType(dtype) && shape ? [{ name, dtype, shape }] : []
-    }),
-  )
 
 function describe(reference: string, summary: ModelSummary, freeDimensions: Sizes): string {
   const { irVersion, opsets, nodeCount, parameters, sizeBytes, bytesByDtype, macs, opCounts, warnings } = summary

@@ -1,0 +1,36 @@
+import { defineConfig } from '@playwright/test'
+
+// A person's journeys through the built page, in the Chromium that tools/scripts/find-chromium.mjs found.
+const PORT = 4317
+
+export default defineConfig({
+  testDir: 'tests/e2e',
+  testMatch: '*.e2e.ts',
+  timeout: 90_000,
+  // Races are timed: nothing else may run beside them.
+  workers: 1,
+  use: {
+    baseURL: `http://127.0.0.1:${PORT}/`,
+    viewport: { width: 390, height: 844 },
+    trace: 'off',
+    launchOptions: {
+      executablePath: process.env['CHROME_PATH'] ?? '/usr/bin/chromium',
+      args: [
+        '--no-sandbox',
+        '--enable-unsafe-webgpu',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+        '--no-first-run',
+      ],
+    },
+  },
+  webServer: [
+    { command: `node tools/scripts/start.mjs --no-build --port ${PORT}`, port: PORT, reuseExistingServer: false },
+    {
+      command: `node tools/scripts/start.mjs --no-build --no-isolation --port ${PORT + 1}`,
+      port: PORT + 1,
+      reuseExistingServer: false,
+    },
+  ],
+})
