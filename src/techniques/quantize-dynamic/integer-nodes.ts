@@ -23,6 +23,8 @@ interface WeightLayout {
   readonly hasChannelZeroPoints?: boolean
   /** Where the integers must have zero point 0; else the type of the options. */
   readonly dtype?: 'int8'
+  /** Stored as uint8, int8 shifted by 128: the same numbers, and the only form with a fast kernel of ConvInteger in WASM. */
+  readonly isUnsigned?: boolean
   /** The weight is [N, K] and must become [K, N]. */
   readonly isTransposed?: boolean
   /** Shape of the scales, where a vector would not broadcast along the right axis. */
@@ -100,7 +102,8 @@ export class IntegerNodes {
   #conv(node: Node, tensor: Tensor): boolean {
     const [outputs = 0, , ...kernel] = tensor.dims
     const scaleDims = [outputs, ...kernel.map(() => 1)]
-    const weight = this.#weight(tensor, this.#isPerChannel ? { axis: 0, scaleDims } : { axis: undefined })
+    const scales = this.#isPerChannel ? { axis: 0, scaleDims } : { axis: undefined }
+    const weight = this.#weight(tensor, { ...scales, isUnsigned: true })
     if (!weight) return false
     const bias = this.#channelBias(node, scaleDims)
     this.#edit.draft.removeNode(node)
@@ -172,12 +175,13 @@ export class IntegerNodes {
     const parts = quantizeWeight(tensor, format, { ...names, quantized: names.values })
     if (!parts) return undefined
     const { draft } = this.#edit
-    draft.setInitializer(isTransposed ? transposeBytes(parts.quantized) : parts.quantized)
+    const shift = layout.isUnsigned && dtype === 'int8' ? asUint8 : (part: Tensor) => part
+    draft.setInitializer(shift(isTransposed ? transposeBytes(parts.quantized) : parts.quantized))
     const scales = viewAs(tensorBytes(parts.scale), Float32Array).map((scale) => scale * factor)
     draft.setInitializer(makeTensor(names.scale, 'float32', scaleDims ?? parts.scale.dims, scales))
     // Equal in all channels where it is in the middle: then the scalar form, which every kernel takes.
     const zero = makeTensor(names.zeroPoint, dtype, [], tensorBytes(parts.zeroPoint).slice(0, 1))
-    draft.setInitializer(format.isSymmetric ? zero : parts.zeroPoint)
+    draft.setInitializer(shift(format.isSymmetric ? zero : parts.zeroPoint))
     return names
   }
 
@@ -273,3 +277,12 @@ export class IntegerNodes {
     return reshaped
   }
 }
+
+/** int8 → uint8 by adding 128, which flips the highest bit. */
+const asUint8 = (part: Tensor): Tensor =>
+  makeTensor(
+    part.name,
+    'uint8',
+    part.dims,
+    tensorBytes(part).map((byte) => byte ^ 0x80),
+  )
