@@ -1,9 +1,10 @@
 // `lathe compress`: runs a recipe and writes the result. The weights exist once as the file was read and once as the passes made
 // them: the result is written part by part, and the engine for calibration starts only when a technique asks for it.
 
+import { setFlagsFromString } from 'node:v8'
 import type { Model } from '../../core/model/model'
 import { encodeParts, partsSizeBytes } from '../../core/onnx/encode-parts'
-import type { CalibrationData } from '../../core/pass/pass-context'
+import type { CalibrationData, InferencePort } from '../../core/pass/pass-context'
 import { runRecipe, type StepReport } from '../../core/pass/run-recipe'
 import { summarizeModel } from '../../core/report/model-summary'
 import { catalog } from '../../techniques/catalog'
@@ -11,8 +12,6 @@ import { passes } from '../../techniques/passes'
 import { resolveTarget, writeAtomically } from '../atomic-file'
 import type { commands } from '../commands'
 import { formatBytes, formatCount, formatMs, formatRatio } from '../format-number'
-import { lazyInference } from '../node-engine'
-import { openData } from '../open-data'
 import { inputNamesOf, openModel } from '../open-model'
 import { openRecipe } from '../open-recipe'
 import { formatFacts } from '../table'
@@ -23,6 +22,8 @@ export const run: Run<(typeof commands)['compress']['options']> = async (
   { progress, repository },
 ) => {
   const start = performance.now()
+  // What passes allocate besides weights is short-lived; a young generation that grows for it would only add to the peak.
+  setFlagsFromString('--semi-space-growth-factor=1')
   const target = await resolveTarget(options.output)
   const reportTarget = options.report === undefined ? undefined : await resolveTarget(options.report)
   const recipe = await openRecipe(options.recipe)
@@ -62,9 +63,22 @@ export const run: Run<(typeof commands)['compress']['options']> = async (
   return { document, text: () => describe(document) }
 }
 
+/** The engine starts when a pass first asks for it. */
+function lazyInference(): InferencePort {
+  let port: Promise<InferencePort> | undefined
+  return {
+    open: async (parts) => {
+      port ??= import('../node-inference').then(({ startInference }) => startInference())
+      return (await port).open(parts)
+    },
+  }
+}
+
 const BYTES_PER_KIB = 1024
 
+/** Loaded on demand, like the engine: recipes without calibration do not pay for them. */
 async function openCalibration(reference: string, model: Model, repository: string): Promise<CalibrationData> {
+  const { openData } = await import('../open-data')
   const { source, size, sample } = await openData(reference, inputNamesOf(model), repository)
   return { source, size, sample }
 }
