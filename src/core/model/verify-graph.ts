@@ -15,15 +15,17 @@ interface Surroundings {
   /** Called in messages: `graph "main"`, `function "f"`. */
   readonly where: string
   readonly opsets: ReadonlyMap<string, number>
-  /** Values of the graphs around, which a subgraph may read. */
-  readonly outer: ReadonlySet<string>
+  /** Whether a graph around has the value, which a subgraph may then read. */
+  readonly isOuter: (name: string) => boolean
 }
+
+const NOTHING = (): boolean => false
 
 /** Throws `model/invalid` with `node` or `tensor` in the details at the first rule that the model breaks. */
 export function verifyGraph(model: Model): void {
   if (model.opsets.size === 0)
     throw invalid('The model imports no opset, expected at least one.', { expected: 'opset' })
-  const surroundings = { where: graphLabel(model.graph), opsets: model.opsets, outer: new Set<string>() }
+  const surroundings = { where: graphLabel(model.graph), opsets: model.opsets, isOuter: NOTHING }
   verifyBody(model.graph, surroundings)
   verifyFunctions(model)
 }
@@ -67,7 +69,8 @@ function formatType(type: ValueType | undefined): string {
   }
 }
 
-function verifyBody(graph: Graph, { where, opsets, outer }: Surroundings): void {
+function verifyBody(graph: Graph, around: Surroundings): void {
+  const { where, isOuter } = around
   const defined = new Set<string>()
   for (const { name } of graph.inputs) {
     if (name === '') throw invalid(`An input of ${where} has no name.`, {})
@@ -81,9 +84,9 @@ function verifyBody(graph: Graph, { where, opsets, outer }: Surroundings): void 
   }
   for (const name of graph.sparseInitializers ?? [])
     if (!inputs.has(name)) define(defined, name, `initializer of ${where}`)
-  verifyNodes(graph.nodes, graph.name, defined, { where, opsets, outer })
+  verifyNodes(graph.nodes, graph.name, defined, around)
   for (const { name } of graph.outputs) {
-    if (defined.has(name) || outer.has(name)) continue
+    if (defined.has(name) || isOuter(name)) continue
     throw invalid(`The output "${name}" of ${where} is made by no node.`, { tensor: name })
   }
 }
@@ -94,16 +97,16 @@ function verifyNodes(nodes: readonly Node[], graphName: string, defined: Set<str
     verifyNode(node, around)
     for (const output of node.outputs) if (output !== '') define(defined, output, `output of node ${nodeLabel(node)}`)
   }
-  const visible = new Set([...around.outer, ...defined])
+  const isVisible = (name: string): boolean => defined.has(name) || around.isOuter(name)
   for (const node of nodes) {
     for (const name of node.inputs) {
-      if (name === '' || visible.has(name)) continue
+      if (name === '' || isVisible(name)) continue
       const message = `Node ${nodeLabel(node)} (${node.opType}) reads "${name}", which nothing in ${around.where} defines.`
       throw invalid(message, { node: nodeLabel(node), op: node.opType, tensor: name })
     }
     for (const { graph } of subgraphs(node)) {
       const where = `${graphLabel(graph)} of node ${nodeLabel(node)}`
-      verifyBody(graph, { where, opsets: around.opsets, outer: visible })
+      verifyBody(graph, { where, opsets: around.opsets, isOuter: isVisible })
     }
   }
   sortTopologically(nodes, { name: graphName })
@@ -140,7 +143,7 @@ function verifyFunction(owner: ModelFunction): void {
   const where = `function "${owner.name}"`
   const defined = new Set<string>()
   for (const name of owner.inputs) define(defined, name, `input of ${where}`)
-  verifyNodes(owner.nodes, owner.name, defined, { where, opsets: owner.opsets, outer: new Set() })
+  verifyNodes(owner.nodes, owner.name, defined, { where, opsets: owner.opsets, isOuter: NOTHING })
   for (const name of owner.outputs) {
     if (!defined.has(name)) throw invalid(`The output "${name}" of ${where} is made by no node.`, { tensor: name })
   }

@@ -11,7 +11,7 @@ export interface Piece {
 }
 
 /** Entries that the model holds as a map, with the map they were read as: written verbatim while it is still the same. */
-export interface CarriedMap {
+interface CarriedMap {
   readonly was: ReadonlyMap<string, string | number>
   readonly pieces: readonly Piece[]
 }
@@ -41,11 +41,11 @@ export const carriedFields = (owner: { readonly carried?: Carried }): CarriedFie
 /** Collects what an object must carry while its message is read. */
 export class CarriedCollector {
   readonly #pieces: Piece[] = []
-  readonly #maps = new Map<number, { was: Map<string, string | number>; pieces: readonly Piece[] }>()
+  readonly #maps = new Map<number, { readonly was: Map<string, string | number>; readonly pieces: Piece[] }>()
 
   /** Keeps the current field as it is. */
   keep(reader: WireReader): void {
-    this.#pieces.push(pieceOf(reader))
+    addPiece(this.#pieces, reader)
   }
 
   /** The text of the current field; where it is the default, the field is kept as well. */
@@ -58,9 +58,10 @@ export class CarriedCollector {
 
   /** Notes that the current field was read as the entry `key` → `value` of a map. */
   entry(reader: WireReader, key: string, value: string | number): void {
-    const { was, pieces } = this.#maps.get(reader.field) ?? { was: new Map<string, string | number>(), pieces: [] }
-    was.set(key, value)
-    this.#maps.set(reader.field, { was, pieces: [...pieces, pieceOf(reader)] })
+    const map = this.#maps.get(reader.field) ?? { was: new Map<string, string | number>(), pieces: [] }
+    map.was.set(key, value)
+    addPiece(map.pieces, reader)
+    this.#maps.set(reader.field, map)
   }
 
   finish(extra: Extra = {}): { readonly carried?: Carried } {
@@ -74,4 +75,15 @@ export class CarriedCollector {
   }
 }
 
-const pieceOf = (reader: WireReader): Piece => ({ number: reader.field, bytes: reader.piece() })
+/** A run of fields of one number becomes one piece, so that a million tiny ones stay cheap. */
+function addPiece(pieces: Piece[], reader: WireReader): void {
+  const bytes = reader.piece()
+  const last = pieces.at(-1)
+  const follows = last?.number === reader.field && last.bytes.byteOffset + last.bytes.byteLength === bytes.byteOffset
+  if (!follows) {
+    pieces.push({ number: reader.field, bytes })
+    return
+  }
+  const run = new Uint8Array(bytes.buffer, last.bytes.byteOffset, last.bytes.byteLength + bytes.byteLength)
+  pieces[pieces.length - 1] = { number: last.number, bytes: run }
+}

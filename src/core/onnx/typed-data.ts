@@ -43,7 +43,7 @@ export interface TypedDataRequest {
 /** Reads the field, packed or not, into the raw layout. The caller checks the size of a float field. */
 export function readTypedData(reader: WireReader, dtype: DType, request: TypedDataRequest): Uint8Array {
   const wire = fixedWire(request.field)
-  if (wire !== undefined) return joined(fixedChunks(reader, request.field, wire))
+  if (wire !== undefined) return fixedData(reader, request.field, wire)
   const unit = unitBytes(dtype)
   const expected = request.sizeBytes / unit
   if (expected > request.available) {
@@ -55,21 +55,24 @@ export function readTypedData(reader: WireReader, dtype: DType, request: TypedDa
   return bytes
 }
 
-function fixedChunks(reader: WireReader, field: number, wire: typeof WIRE.fixed32 | typeof WIRE.fixed64): Uint8Array[] {
-  const chunks: Uint8Array[] = []
-  while (reader.next()) if (reader.field === field) chunks.push(reader.fixed(wire))
-  return chunks
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const [only] = chunks
-  if (only && chunks.length === 1) return only
-  const bytes = new Uint8Array(chunks.reduce((sum, { byteLength }) => sum + byteLength, 0))
+/** One packed piece is used where it is; several, or single numbers, are put together. */
+function fixedData(reader: WireReader, field: number, wire: typeof WIRE.fixed32 | typeof WIRE.fixed64): Uint8Array {
+  let last: Uint8Array = new Uint8Array()
+  let sizeBytes = 0
+  const eachChunk = (from: WireReader, visit: (chunk: Uint8Array) => void): void => {
+    while (from.next()) if (from.field === field) visit(from.fixed(wire))
+  }
+  eachChunk(reader, (chunk) => {
+    last = chunk
+    sizeBytes += chunk.byteLength
+  })
+  if (sizeBytes === last.byteLength) return last
+  const bytes = new Uint8Array(sizeBytes)
   let at = 0
-  for (const chunk of chunks) {
+  eachChunk(reader.restart(), (chunk) => {
     bytes.set(chunk, at)
     at += chunk.byteLength
-  }
+  })
   return bytes
 }
 
