@@ -46,6 +46,18 @@ describe('the engine check', () => {
     expect(checkEngine([scores(0, 255)], [scores(1.1, 255)], { precision: 'int8' }).ok).toBe(false)
   })
 
+  it('finds the step of a quantized output in its values, where they are all multiples of one', () => {
+    const step = 0.0979
+    const quantized = [-9, 0, 3, 4, 17, 40, 41, 90, 120].map((level) => Math.fround(level * step))
+    const moved = (difference: number) => [
+      scores(...quantized.map((value, i) => (i === 2 ? value + difference : value))),
+    ]
+    expect(checkEngine([scores(...quantized)], moved(step), { precision: 'int8' }).ok).toBe(true)
+    expect(checkEngine([scores(...quantized)], moved(2 * step), { precision: 'int8' }).ok).toBe(false)
+    // Rectified scores are few and trivially multiples of the smallest gap; their range decides.
+    expect(checkEngine([scores(0, 0, 10)], [scores(0, 0, 9)], { precision: 'int8' }).ok).toBe(false)
+  })
+
   it('allows no difference in integers, flags and strings', () => {
     const named = (value: TensorValue): NamedValues => ({ y: value })
     const whole = (value: bigint) => named({ dtype: 'int64', dims: [1], data: BigInt64Array.of(value) })

@@ -54,6 +54,9 @@ export interface WorstElement {
 const RELATIVE_TOLERANCE = { float32: 1e-3, float16: 1e-2 } as const
 /** Steps of an 8-bit output over its range. */
 const INT8_STEPS = 255
+/** How far a float32 multiple of a step may seem from a whole number, in steps; and how many different ones are no accident. */
+const GRID_TOLERANCE = 0.02
+const MIN_LEVELS = 8
 /** Differences below this are no difference, even where the whole output is zero. */
 const ABSOLUTE_FLOOR = 1e-6
 
@@ -116,8 +119,26 @@ function toleranceOf(
   let [low, high] = [0, 0]
   for (const value of truth) [low, high] = [Math.min(low, value), Math.max(high, value)]
   const format = dtype === 'float16' && precision === 'float32' ? 'float16' : precision
-  if (format === 'int8') return Math.max(options.outputSteps?.[name] ?? (high - low) / INT8_STEPS, ABSOLUTE_FLOOR)
+  if (format === 'int8') {
+    const step = options.outputSteps?.[name] ?? gridStep(truth) ?? (high - low) / INT8_STEPS
+    return Math.max(step, ABSOLUTE_FLOOR) * (1 + GRID_TOLERANCE)
+  }
   return Math.max(RELATIVE_TOLERANCE[format] * Math.max(high, -low), ABSOLUTE_FLOOR)
+}
+
+/** The quantization step, where all values are whole multiples of one: what a DequantizeLinear at the end leaves behind. */
+function gridStep(values: Float64Array): number | undefined {
+  const sorted = values.toSorted()
+  let step = Infinity
+  let levels = 1
+  sorted.forEach((value, index) => {
+    const gap = value - (sorted[index - 1] ?? value)
+    if (gap <= ABSOLUTE_FLOOR) return
+    step = Math.min(step, gap)
+    levels++
+  })
+  const isOnGrid = (value: number): boolean => Math.abs(value / step - Math.round(value / step)) < GRID_TOLERANCE
+  return levels >= MIN_LEVELS && sorted.every(isOnGrid) ? step : undefined
 }
 
 function mostDifferent(truth: Float64Array, actual: Float64Array): number {
