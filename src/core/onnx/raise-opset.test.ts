@@ -273,3 +273,17 @@ test('opsets beyond the table are refused', () => {
   expect(() => raiseOpset(at(5), 13)).toThrow(refusal(5, 13))
   expect(() => raiseOpset(at(13), 27)).toThrow(refusal(13, 27))
 })
+
+test('weights of an old file, listed as inputs there, stay constants that nobody can override', () => {
+  const parts: ModelParts = {
+    opset: 8,
+    inputs: { x: ['float32', [2]], w: ['float32', [2]] },
+    outputs: { y: ['float32', [2]] },
+    initializers: { w: tensor('float32', [2], [1, 2]) },
+    nodes: [node('Add', ['x', 'w'], ['y'])],
+  }
+  const inputsOf = (irVersion: number): string[] =>
+    raiseOpset(buildModel({ ...parts, irVersion }), 13).graph.inputs.map(({ name }) => name)
+  expect(inputsOf(3)).toEqual(['x'])
+  expect(inputsOf(4)).toEqual(['x', 'w'])
+})

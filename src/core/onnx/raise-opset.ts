@@ -25,14 +25,24 @@ export function raiseOpset(model: Model, wanted: number): Model {
   }
   const types = inferShapes(model)
   const names = new NamePool(model)
+  const graph = model.irVersion < IR_WITH_OVERRIDABLE_WEIGHTS ? withoutWeightInputs(model.graph) : model.graph
   return {
     ...model,
     irVersion: Math.max(model.irVersion, irForOpset(wanted)),
     opsets: new Map(model.opsets).set('', wanted),
-    graph: raiseGraph(model.graph, { names, types, scope: types, from: opset, to: wanted, outer: () => undefined }),
+    graph: raiseGraph(graph, { names, types, scope: types, from: opset, to: wanted, outer: () => undefined }),
     functions: model.functions.map((owner) => raiseFunction(owner, names, wanted)),
   }
 }
+
+/** Before this IR version every weight had to be listed as an input as well; from it on, that makes it a default to override. */
+const IR_WITH_OVERRIDABLE_WEIGHTS = 4
+
+/** Keeps weights the constants they were: in the raised version they must not be listed as inputs. */
+const withoutWeightInputs = (graph: Graph): Graph => ({
+  ...graph,
+  inputs: graph.inputs.filter(({ name }) => !graph.initializers.has(name)),
+})
 
 interface Raise {
   readonly names: NamePool
