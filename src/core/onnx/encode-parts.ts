@@ -2,7 +2,6 @@
 // The layout is that of the ONNX Python package (fields in number order, `dims`, `ints` and `floats` unpacked, `*_data` packed).
 
 import { LabError } from '../errors/lab-error'
-import { mapTensors } from '../model/map-tensors'
 import type { Model, ModelFunction } from '../model/model'
 import { sortTopologically } from '../model/topological-sort'
 import type { Tensor } from '../model/tensor'
@@ -37,7 +36,10 @@ export function encodeParts(model: Model): Uint8Array[] {
 export const partsSizeBytes = (parts: readonly Uint8Array[]): number =>
   parts.reduce((sum, { byteLength }) => sum + byteLength, 0)
 
-/** The model and its weights as two files, both as chunks. `location` is the name of the second, relative to the first. */
+/**
+ * The model and its weights as two files, both as chunks. `location` is the name of the second, relative to the first. Constants of nodes
+ * and bodies stay in the model: ONNX Runtime Web finds only the initializers of the main graph in another file.
+ */
 export function encodeWithExternalData(
   model: Model,
   location: string,
@@ -49,7 +51,7 @@ export function encodeWithExternalData(
     if (chunk.byteLength > 0) data.push(chunk)
     offset += chunk.byteLength
   }
-  const moved = mapTensors(model, (tensor: Tensor): Tensor => {
+  const move = (tensor: Tensor): Tensor => {
     if (tensor.data.kind !== 'bytes' || tensor.data.bytes.byteLength < EXTERNAL_FROM_BYTES) return tensor
     const { bytes } = tensor.data
     if (bytes.byteLength >= ALIGNED_FROM_BYTES)
@@ -57,8 +59,9 @@ export function encodeWithExternalData(
     const at = offset
     append(bytes)
     return { ...tensor, data: { kind: 'external', location, offset: at, length: bytes.byteLength } }
-  })
-  return { model: encodeParts(moved), data }
+  }
+  const initializers = new Map([...model.graph.initializers].map(([name, tensor]) => [name, move(tensor)]))
+  return { model: encodeParts({ ...model, graph: { ...model.graph, initializers } }), data }
 }
 
 function encodeModel(model: Model): WireWriter {
