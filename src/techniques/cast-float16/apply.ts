@@ -1,27 +1,23 @@
 // Converts a float32 model to float16: weights, operators and the bodies of If, Loop and Scan. Operators that need float32 keep it, with
 // casts around them; so do calls of the model's own functions and of other domains.
 
-import { LabError } from '../../core/errors/lab-error'
 import { inferShapes } from '../../core/model/infer-shapes'
 import { onnxOpset, type Model } from '../../core/model/model'
 import { nodeLabel, type Node } from '../../core/model/node'
+import { raiseOpset } from '../../core/onnx/raise-opset'
 import type { Apply, Note } from '../../core/pass/technique'
 import { convertGraphs, type Conversion } from './convert-graphs'
 import { spec } from './spec'
 
 export const apply: Apply<typeof spec> = async (model, { keepIo }, context) => {
-  const opset = onnxOpset(model)
-  if (opset < spec.needs.opset) {
-    const message = `The model uses ai.onnx opset ${opset}; converting to float16 needs ${spec.needs.opset} or later.`
-    throw new LabError('model/unsupported', message, { opset })
-  }
+  const raised = raiseOpset(model, spec.needs.opset)
   await context.checkpoint()
-  const count = model.graph.initializers.size + 1
+  const count = raised.graph.initializers.size + 1
   let done = 0
   const conversion = await convertGraphs({
-    model,
-    types: inferShapes(model),
-    context: { opset, isCall: callsOf(model) },
+    model: raised,
+    types: inferShapes(raised),
+    context: { opset: onnxOpset(raised), isCall: callsOf(raised) },
     border: keepIo ? 'float32' : 'float16',
     onItem: async (name) => {
       await context.checkpoint()

@@ -115,7 +115,7 @@ class Converter {
     const rebuilt = { ...node, inputs, outputs, attributes: await this.#attributes(node) }
     const [output = ''] = node.outputs
     if (rule.blockedBy || !scope.isFloat32(output) || scope.native(output) === 'float32') return rebuilt
-    return this.#withFloat16Attributes(rebuilt, node)
+    return this.#withFloat16Attributes(rebuilt, node, scope)
   }
 
   /** Attributes with converted bodies. */
@@ -135,7 +135,8 @@ class Converter {
   }
 
   /** Constants, casts and `ConstantOfShape` carry their type in an attribute. */
-  #withFloat16Attributes(rebuilt: Node, node: Node): Node {
+  #withFloat16Attributes(rebuilt: Node, node: Node, scope: PrecisionScope): Node {
+    if (scope.isIdleCast(node)) return { ...rebuilt, opType: 'Identity', attributes: attributes({}) }
     if (isOp(node, 'Cast')) {
       const to = attributes({ to: dtypeCode('float16') })
       return { ...rebuilt, attributes: new Map([...node.attributes, ...to]) }

@@ -40,6 +40,8 @@ export const BLOCKED: ReadonlySet<string> = new Set([
   'DynamicQuantizeLinear',
   'QLinearConv',
   'QLinearMatMul',
+  // A function whose definition adds a float32 constant, whatever its input.
+  'MeanVarianceNormalization',
   // Their type is an attribute; what they make is converted behind them.
   'RandomNormal',
   'RandomNormalLike',

@@ -4,7 +4,7 @@ import type { TypeScope } from '../../core/model/infer-shapes'
 import { dtypeCode } from '../../core/model/dtype'
 import { tensorBytes, viewAs, type Tensor } from '../../core/model/tensor'
 import { FLOAT16_MAX } from '../../core/numeric/float16'
-import { intAttribute, isOp, subgraphs, type Node } from '../../core/model/node'
+import { intAttribute, isOp, stringAttribute, subgraphs, type Node } from '../../core/model/node'
 import { BLOCKED, FLOAT_ONLY } from './float-only.table'
 
 export type Precision = 'float16' | 'float32'
@@ -35,6 +35,13 @@ export const isFloat32 = (types: TypeScope, value: string): boolean => {
 }
 
 const CAST_TO_FLOAT32 = dtypeCode('float32')
+const isCastToFloat32 = (node: Node): boolean => isOp(node, 'Cast') && intAttribute(node, 'to', 0) === CAST_TO_FLOAT32
+
+/** From float32 to float32: it becomes an `Identity`, for ONNX Runtime stumbles over casts from float16 to float16. */
+export const isIdleCast = (node: Node, types: TypeScope): boolean =>
+  isCastToFloat32(node) && isFloat32(types, node.inputs[0] ?? '')
+
+const EVERYTHING_HALF: NodeRule = { wants: () => 'float16', gives: () => 'float16' }
 /** They read the shape or convert by themselves. */
 const TAKES_ANY: ReadonlySet<string> = new Set(['Cast', 'Shape', 'Size'])
 
@@ -44,8 +51,8 @@ export function nodeRule(node: Node, values: ValueFacts, context: RuleContext): 
   const blockedBy = blockReason(node, values, context)
   if (blockedBy) return { wants: () => 'float32', gives: () => 'float32', blockedBy }
   if (isOp(node, 'Constant')) return { wants: () => 'any', gives: () => 'flexible' }
-  if (isOp(node, 'Cast') && intAttribute(node, 'to', 0) === CAST_TO_FLOAT32) {
-    return { wants: () => 'any', gives: () => 'flexible' }
+  if (isCastToFloat32(node)) {
+    return isIdleCast(node, values) ? EVERYTHING_HALF : { wants: () => 'any', gives: () => 'flexible' }
   }
   if (TAKES_ANY.has(node.opType)) return { wants: () => 'any', gives: () => 'float16' }
   const floatOnly = FLOAT_ONLY[node.opType]?.find(({ from, to }) => from <= context.opset && context.opset <= to)
@@ -58,6 +65,9 @@ export function nodeRule(node: Node, values: ValueFacts, context: RuleContext): 
 function blockReason(node: Node, values: ValueFacts, { isCall }: RuleContext): string | undefined {
   if (isCall(node)) return 'it calls a function of the model, whose body is left as it is'
   if (node.domain !== '') return `operators of ${node.domain} are left as they are`
+  if (node.opType.startsWith('Scatter') && stringAttribute(node, 'reduction', 'none') !== 'none') {
+    return 'ONNX Runtime reduces in float32 only'
+  }
   if (BLOCKED.has(node.opType)) return 'it needs the range or the precision of float32'
   for (const name of [...node.inputs, ...node.outputs]) {
     if (name === '') continue

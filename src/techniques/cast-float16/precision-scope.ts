@@ -7,7 +7,7 @@ import type { Graph } from '../../core/model/graph'
 import { constantNodeTensor } from '../../core/model/graph-index'
 import { attributes, isOp, type Node } from '../../core/model/node'
 import type { Tensor } from '../../core/model/tensor'
-import { isFloat32, type NodeRule, type Precision } from './node-rule'
+import { isFloat32, isIdleCast, type NodeRule, type Precision } from './node-rule'
 
 export interface ScopeRequest {
   readonly graph: Graph
@@ -58,6 +58,10 @@ export class PrecisionScope {
 
   isFloat32(value: string): boolean {
     return isFloat32(this.#request.types, value)
+  }
+
+  isIdleCast(node: Node): boolean {
+    return isIdleCast(node, this.#request.types)
   }
 
   /** Notes that somebody in this graph or a body of it reads the value in that precision. */
