@@ -26,6 +26,15 @@ const zooModel = async (path: string): Promise<ModelFile> => modelFile(await (aw
 const synthetic = { kind: 'synthetic', seed: 1, count: 4 } as const
 const shortWarmUp = { minRuns: 3, minMs: 0 }
 
+/** Slow enough to be cancelled: 19 MB to open, and 10,000 images of about 10 ms each. */
+const large = await zooModel('efficientnet-lite0/model.onnx')
+const manyImages = {
+  variants: [await zooModel('fashion-resnet/model.onnx')],
+  dataset: { kind: 'zoo', id: 'fashion-mnist' },
+  from: 0,
+  to: 10_000,
+} as const
+
 const wasm = new EngineClient('ort-wasm', 1)
 const fresh = new EngineClient('ort-wasm', 1)
 afterAll(() => {
@@ -135,10 +144,11 @@ describe('ort-wasm', () => {
 
   test.each([
     ['starting', 0, (options: object) => fresh.start(options)],
-    ['opening', 30, (options: object) => wasm.describe({ model: chain(1) }, options)],
+    ['opening', 30, (options: object) => wasm.describe({ model: large }, options)],
     ['a long inference', 300, (options: object) => runLong(options)],
-    ['timing', 700, (options: object) => wasm.compareLatency({ ...race(), seconds: 20 }, options)],
-    ['accuracy', 500, async (options: object) => wasm.accuracy(await allDigits(), options)],
+    ['warming up', 700, (options: object) => wasm.compareLatency({ ...race(2), warmUp: undefined }, options)],
+    ['timing', 1500, (options: object) => wasm.compareLatency({ ...race(40), seconds: 60 }, options)],
+    ['accuracy', 500, (options: object) => wasm.accuracy(manyImages, options)],
   ])('a cancel during %s is idle in time, and the next attempt succeeds', async (_, delayMs, run) => {
     const { code, idleMs } = await cancelDuring(run, delayMs)
     expect(code).toBe('job/cancelled')
@@ -148,9 +158,8 @@ describe('ort-wasm', () => {
 
   test('killed at random moments it leaves nothing pending, and the next attempt succeeds', async () => {
     const rng = seededRng(5)
-    const digits = await allDigits()
     for (let round = 0; round < 6; round++) {
-      const jobs = [wasm.accuracy(digits), wasm.compareLatency(race()), wasm.start()]
+      const jobs = [wasm.accuracy(manyImages), wasm.compareLatency(race(2)), wasm.start()]
       const settled = Promise.all(jobs.map((job) => job.then(() => 'done', codeOf)))
       await sleep(rng.below(800))
       wasm.end()
@@ -158,24 +167,18 @@ describe('ort-wasm', () => {
       expect(outcomes, `round ${round}`).toBeDefined()
       for (const outcome of outcomes ?? []) expect(outcome).toMatch(/done|worker\/died/)
     }
-    expect((await wasm.accuracy({ ...digits, to: 10 })).classes[0]).toHaveLength(10)
+    expect((await wasm.accuracy({ ...manyImages, to: 10 })).classes[0]).toHaveLength(10)
   })
 
-  const race = () => ({
+  const race = (steps: number) => ({
     variants: [
-      { label: 'a', model: chain(2) },
-      { label: 'b', model: chain(2) },
+      { label: 'a', model: chain(steps) },
+      { label: 'b', model: chain(steps) },
     ],
     inputs: synthetic,
     seconds: 2,
     seed: 1,
     warmUp: shortWarmUp,
-  })
-  const allDigits = async () => ({
-    variants: [await zooModel('digits/model.onnx')],
-    dataset: { kind: 'zoo', id: 'drawn-digits' } as const,
-    from: 0,
-    to: 1000,
   })
   /** One inference of some seconds, which nothing can interrupt. */
   const runLong = (options: object) => {
