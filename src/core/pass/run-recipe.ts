@@ -4,6 +4,7 @@
 import { LabError } from '../errors/lab-error'
 import type { Model } from '../model/model'
 import { verifyGraph, verifyInterface } from '../model/verify-graph'
+import { withoutWeightInputs } from '../model/weight-inputs'
 import { seededRng } from '../numeric/rng'
 import type { TechniqueSpec } from '../options/spec'
 import type { Catalog } from '../recipe/parse-recipe'
@@ -52,7 +53,8 @@ export async function runRecipe(
   host: RecipeHost,
 ): Promise<RecipeResult> {
   const steps: StepReport[] = []
-  let current = model
+  // The recipe without steps only decodes and encodes.
+  let current = recipe.steps.length > 0 ? withoutWeightInputs(model) : model
   let calibration = recipe.calibration
   for (const [index, step] of recipe.steps.entries()) {
     await host.checkpoint()

@@ -10,9 +10,6 @@ import type { PassContext } from '../../core/pass/pass-context'
 import type { TensorValue } from '../../core/pass/tensor-value'
 import type { ConstantPart } from './constant-nodes'
 
-/** IR version from which initializers need not be inputs. */
-const MIN_IR_VERSION = 4
-
 export interface Evaluated {
   readonly results: ReadonlyMap<string, Tensor>
   /** What the engine could not compute, and what it said. */
@@ -71,8 +68,7 @@ function modelOf(nodes: readonly Node[], constants: ReadonlyMap<string, Tensor>,
     initializers: new Map([...constants].filter(([name]) => read.has(name))),
     valueInfos: new Map(),
   }
-  const { opsets, producerName, producerVersion } = model
-  const irVersion = Math.max(model.irVersion, MIN_IR_VERSION)
+  const { irVersion, opsets, producerName, producerVersion } = model
   return { irVersion, opsets, producerName, producerVersion, metadata: new Map(), graph, functions: [] }
 }
 
