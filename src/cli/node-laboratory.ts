@@ -1,6 +1,7 @@
 // The laboratory in this process: ONNX Runtime's plain WASM build in Node.
 
 import { openAsBlob } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { runEngineCheck, runFidelity } from '../../workers/host/check-jobs'
 import { EngineHost } from '../../workers/host/engine-host'
@@ -39,7 +40,8 @@ export async function openNodeLaboratory(request: LaboratoryRequest): Promise<La
   return {
     start: async () => {
       const { facts } = await host.engine(config)
-      return { facts, environment: probeEnvironment(facts, true) }
+      // Node 20 has no `navigator` to tell the number of cores.
+      return { facts, environment: { ...probeEnvironment(facts, true), hardwareConcurrency: availableParallelism() } }
     },
     engineCheck: async (model, samples) =>
       runEngineCheck(host, { ...config, model: file(model), inputs: await inputs(samples), freeDimensions }, context),

@@ -46,6 +46,21 @@ export async function openModel(reference: string, repository: string): Promise<
   }
 }
 
+/** Opens models that are compared with the first of them. Throws `data/invalid` when one takes other inputs. */
+export async function openModels(references: readonly string[], repository: string): Promise<readonly OpenedModel[]> {
+  const models: OpenedModel[] = []
+  for (const reference of references) {
+    const opened = await openModel(reference, repository)
+    const [expected, got] = [models[0] ?? opened, opened].map(({ model }) => inputNamesOf(model).toSorted().join(', '))
+    if (got !== expected) {
+      const message = `${reference} takes the inputs ${got}; expected those of ${references[0] ?? ''}: ${expected}.`
+      throw new LabError('data/invalid', message, { path: reference })
+    }
+    models.push(opened)
+  }
+  return models
+}
+
 /** What a run must be given: inputs that no initializer stands for. */
 export const inputNamesOf = ({ graph }: Model): readonly string[] =>
   graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name))

@@ -8,7 +8,7 @@ import type { commands } from '../commands'
 import { choosePlace, DEFAULT_ENGINE, parseDimensions, parseEngine } from '../engine-name'
 import { formatPercent, formatPoints } from '../format-number'
 import { openLaboratory } from '../laboratory'
-import { openModel } from '../open-model'
+import { openModels } from '../open-model'
 import { formatTable } from '../table'
 import type { Run } from '../terminal'
 
@@ -33,8 +33,7 @@ export const run: Run<(typeof commands)['compare']['options']> = async (
 ) => {
   const engine = parseEngine(options.engine ?? DEFAULT_ENGINE)
   const freeDimensions = parseDimensions(options.dimension)
-  const models = []
-  for (const reference of positionals) models.push(await openModel(reference, repository))
+  const models = await openModels(positionals, repository)
   const { data } = options
   const request = { engine, models, data, freeDimensions, seed: SEED, repository, progress }
   const laboratory = await openLaboratory(request, choosePlace(engine, undefined))

@@ -71,7 +71,7 @@ export interface BenchRequest extends RaceOptions {
 }
 
 export async function measureBench(laboratory: Laboratory, request: BenchRequest): Promise<Bench> {
-  const { files, engine } = request
+  const { files, engine, seconds, margin } = request
   const { environment, facts } = await laboratory.start()
   const checks: EngineCheck[] = []
   for (const index of files.keys()) checks.push(await laboratory.engineCheck(index, CHECK_INPUTS))
@@ -81,7 +81,7 @@ export async function measureBench(laboratory: Laboratory, request: BenchRequest
   const right = [...files.keys()].filter((index) => checks[index]?.ok)
   const racers = files.length === 1 ? [0, 0] : right
   const isRaced = !isSoftware && right.includes(0) && racers.length > 1
-  const race = isRaced ? await laboratory.compareLatency(racers, RACE_INPUTS, request) : undefined
+  const race = isRaced ? await laboratory.compareLatency(racers, RACE_INPUTS, { seconds, margin }) : undefined
 
   const variants = checks.map((kernelCheck, index): BenchVariant => {
     const timing = timingOf(race, racers.indexOf(index))
