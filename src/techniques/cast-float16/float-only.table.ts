@@ -12,8 +12,7 @@ export interface FloatOnly {
 const LATEST = Number.MAX_SAFE_INTEGER
 
 export const FLOAT_ONLY: Readonly<Record<string, readonly FloatOnly[]>> = {
-  Celu: [{ from: 12, to: LATEST, inputs: [0], outputs: [0] }],
-  CumSum: [{ from: 11, to: 13, inputs: [0], outputs: [0] }],
+  Celu: [{ from: 12, to: 27, inputs: [0], outputs: [0] }],
   IsInf: [{ from: 10, to: 19, inputs: [0], outputs: [] }],
   LayerNormalization: [{ from: 17, to: LATEST, inputs: [], outputs: [1, 2] }],
   Resize: [
