@@ -4,8 +4,13 @@
 import { encodeFloat16, FLOAT16_MAX, FLOAT16_MIN_POSITIVE } from '../../core/numeric/float16'
 import { makeTensor, tensorBytes, viewAs, type Tensor } from '../../core/model/tensor'
 
+const bitsOf = (value: number): number => new Uint32Array(Float32Array.of(value).buffer)[0] ?? 0
+/** Bit patterns of positive float32 values, which order as the values do. */
+const LARGEST = bitsOf(FLOAT16_MAX)
+const INFINITE = bitsOf(Infinity)
+const TINIEST = bitsOf(FLOAT16_MIN_POSITIVE)
 /** The converter of ONNX Runtime writes 2^-24 as 5.96e-8 and compares with that number; so does this one. */
-const SMALLEST = Math.fround(5.96e-8)
+const SMALLEST = bitsOf(5.96e-8)
 
 export interface Converted {
   readonly bits: Uint16Array
@@ -15,15 +20,15 @@ export interface Converted {
 
 export function convertToFloat16(values: Float32Array): Converted {
   const clamped = values.slice()
+  const patterns = new Uint32Array(clamped.buffer)
   let clampedCount = 0
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] as number
-    const magnitude = Math.abs(value)
-    // False for NaN and infinity, which stay.
-    const isTooLarge = magnitude > FLOAT16_MAX && magnitude < Infinity
-    if (!isTooLarge && !(magnitude > 0 && magnitude < SMALLEST)) continue
-    clamped[i] = Math.sign(value) * (isTooLarge ? FLOAT16_MAX : FLOAT16_MIN_POSITIVE)
-    if (isTooLarge) clampedCount++
+  for (let i = 0; i < patterns.length; i++) {
+    const pattern = patterns[i] as number
+    const magnitude = pattern & 0x7fffffff
+    if (magnitude > LARGEST && magnitude < INFINITE) {
+      patterns[i] = (pattern & 0x80000000) | LARGEST
+      clampedCount++
+    } else if (magnitude < SMALLEST && magnitude > 0) patterns[i] = (pattern & 0x80000000) | TINIEST
   }
   return { bits: encodeFloat16(clamped), clampedCount }
 }
