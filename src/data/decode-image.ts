@@ -7,7 +7,7 @@ import { decodePng } from './decode-png'
 import type { RawImage } from './raw-image'
 
 /** Larger images are refused before memory is reserved. */
-export const MAX_PIXELS = 50_000_000
+const MAX_PIXELS = 50_000_000
 
 /** Throws `data/invalid` for anything that is not a whole PNG or JPEG of at most `MAX_PIXELS`. */
 export function decodeImage(bytes: Uint8Array): RawImage {

@@ -51,7 +51,8 @@ const invalid = (message: string, byteOffset?: number, cause?: unknown): LabErro
 
 /** Grey stays grey, everything else becomes RGB; 16 bits keep their upper byte; alpha is dropped. Throws `data/invalid`. */
 export function decodePng(bytes: Uint8Array, maxPixels: number): RawImage {
-  const { header, palette, compressed } = readParts(bytes, maxPixels)
+  const parts = readParts(bytes, maxPixels)
+  const { header, compressed } = parts
   const passes = (header.isInterlaced ? ADAM7 : WHOLE).map(([x, y, dx, dy]) => ({
     ...{ x, y, dx, dy },
     columns: Math.ceil((header.width - x) / dx),
@@ -72,7 +73,7 @@ export function decodePng(bytes: Uint8Array, maxPixels: number): RawImage {
       unfilter(raw[at] ?? 0, line, above, Math.max(1, sampleBits(header) >> 3))
       for (let column = 0; column < columns; column++) {
         const to = ((y + row * dy) * header.width + x + column * dx) * channels
-        writePixel(data, to, line, column, header, palette)
+        writePixel(data, to, line, column, parts)
       }
       above = line
       at += 1 + length
@@ -155,13 +156,16 @@ function unfilter(filter: number, line: Uint8Array, above: Uint8Array, step: num
   for (let i = 0; i < line.length; i++) {
     const left = i >= step ? (line[i - step] ?? 0) : 0
     const up = above[i] ?? 0
-    let predicted = 0
-    if (filter === 1) predicted = left
-    else if (filter === 2) predicted = up
-    else if (filter === 3) predicted = (left + up) >> 1
-    else predicted = paeth(left, up, i >= step ? (above[i - step] ?? 0) : 0)
+    const corner = i >= step ? (above[i - step] ?? 0) : 0
+    const predicted = predict(filter, left, up, corner)
     line[i] = (line[i] ?? 0) + predicted
   }
+}
+
+function predict(filter: number, left: number, up: number, corner: number): number {
+  if (filter === 1) return left
+  if (filter === 2) return up
+  return filter === 3 ? (left + up) >> 1 : paeth(left, up, corner)
 }
 
 function paeth(left: number, up: number, corner: number): number {
@@ -171,14 +175,8 @@ function paeth(left: number, up: number, corner: number): number {
   return toUp <= toCorner ? up : corner
 }
 
-function writePixel(
-  data: Uint8Array,
-  to: number,
-  line: Uint8Array,
-  column: number,
-  header: Header,
-  palette: Uint8Array,
-) {
+/** Writes pixel `column` of `line` at `to` of `data`. */
+function writePixel(data: Uint8Array, to: number, line: Uint8Array, column: number, { header, palette }: Parts): void {
   const { colourType, depth } = header
   if (colourType === 3) {
     const from = 3 * packedSample(line, column, depth)

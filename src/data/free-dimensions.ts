@@ -20,7 +20,7 @@ export const modelInputs = ({ graph }: Model): readonly ModelInput[] =>
     return isKnownDType(dtype) && shape ? [{ name, dtype, shape }] : []
   })
 
-export const DEFAULT_SIZES = {
+const DEFAULT_SIZES = {
   batch: 1,
   sequence: 128,
   image: 224,

@@ -2,6 +2,7 @@
 // each other; never for accuracy or calibration, so the data set is marked synthetic.
 
 import { LabError } from '../core/errors/lab-error'
+import type { KnownDType } from '../core/model/dtype'
 import { encodeFloat16 } from '../core/numeric/float16'
 import type { Rng } from '../core/numeric/rng'
 import type { NumericArray, TensorValue } from '../core/pass/tensor-value'
@@ -115,39 +116,24 @@ function valueAt(index: number, { content, dims, longest }: Filling, rng: Rng): 
   }
 }
 
-function toArray(name: string, dtype: ModelInput['dtype'], numbers: Float64Array): NumericArray {
-  switch (dtype) {
-    case 'float32':
-      return Float32Array.from(numbers)
-    case 'float64':
-      return numbers
-    case 'float16':
-      return encodeFloat16(Float32Array.from(numbers))
-    case 'int8':
-      return Int8Array.from(numbers)
-    case 'uint8':
-    case 'bool':
-      return Uint8Array.from(numbers)
-    case 'int16':
-      return Int16Array.from(numbers)
-    case 'uint16':
-      return Uint16Array.from(numbers)
-    case 'int32':
-      return Int32Array.from(numbers)
-    case 'uint32':
-      return Uint32Array.from(numbers)
-    case 'int64':
-      return BigInt64Array.from(Array.from(numbers, BigInt))
-    case 'uint64':
-      return BigUint64Array.from(Array.from(numbers, BigInt))
-    default:
-      throw new LabError(
-        'model/unsupported',
-        `The input "${name}" has the type ${dtype}, for which no inputs can be made.`,
-        {
-          input: name,
-          dtype,
-        },
-      )
-  }
+const ARRAYS: Partial<Record<KnownDType, (numbers: Float64Array) => NumericArray>> = {
+  float32: (numbers) => Float32Array.from(numbers),
+  float64: (numbers) => numbers,
+  float16: (numbers) => encodeFloat16(Float32Array.from(numbers)),
+  int8: (numbers) => Int8Array.from(numbers),
+  uint8: (numbers) => Uint8Array.from(numbers),
+  bool: (numbers) => Uint8Array.from(numbers),
+  int16: (numbers) => Int16Array.from(numbers),
+  uint16: (numbers) => Uint16Array.from(numbers),
+  int32: (numbers) => Int32Array.from(numbers),
+  uint32: (numbers) => Uint32Array.from(numbers),
+  int64: (numbers) => BigInt64Array.from(Array.from(numbers, BigInt)),
+  uint64: (numbers) => BigUint64Array.from(Array.from(numbers, BigInt)),
+}
+
+function toArray(name: string, dtype: KnownDType, numbers: Float64Array): NumericArray {
+  const make = ARRAYS[dtype]
+  if (make) return make(numbers)
+  const message = `The input "${name}" has the type ${dtype}, for which no inputs can be made.`
+  throw new LabError('model/unsupported', message, { input: name, dtype })
 }

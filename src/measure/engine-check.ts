@@ -41,7 +41,7 @@ export interface OutputCheck {
   readonly worst: WorstElement | null
 }
 
-export interface WorstElement {
+interface WorstElement {
   readonly sample: number
   /** Index per axis of that sample's output. */
   readonly position: readonly number[]

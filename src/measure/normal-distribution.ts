@@ -1,4 +1,4 @@
-// The standard normal distribution: density, distribution function and quantile, in double precision for |x| ≤ 6.
+// The standard normal distribution: density and distribution function, in double precision for |x| ≤ 6.
 
 export const normalDensity = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)
 
@@ -15,16 +15,4 @@ export function normalCdf(x: number): number {
     sum += term
   }
   return 0.5 + sum * normalDensity(x)
-}
-
-/** The x with P(Z > x) = `tail`, 0 < tail < 1, by bisection. */
-export function normalUpperQuantile(tail: number): number {
-  let low = -8
-  let high = 8
-  while (high - low > 1e-12) {
-    const middle = (low + high) / 2
-    if (normalCdf(-middle) > tail) low = middle
-    else high = middle
-  }
-  return (low + high) / 2
 }
