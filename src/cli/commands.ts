@@ -17,6 +17,9 @@ const freeDimensions = {
   help: 'Size of a symbolic dimension; others take a stated default.',
 } as const
 
+/** The data sets are in stratified order, so their first samples are balanced. */
+export const DEMO_SAMPLES = 2000
+
 export const commands = {
   inspect: defineCommand({
     name: 'inspect',
@@ -118,6 +121,23 @@ export const commands = {
       dimension: freeDimensions,
     },
     remarks: [MODEL, DATA, `ENGINE: ${ENGINES}.`, RATIOS, 'Threads are 1 unless the engine names another number.'],
+  }),
+  demo: defineCommand({
+    name: 'demo',
+    summary:
+      'Does the main job on two models of the zoo, in Node (WASM, 1 thread): compress, time, compare the answers.',
+    positionals: { usage: '', min: 0, max: 0 },
+    options: {
+      full: { kind: 'flag', help: `All samples of the data instead of the first ${DEMO_SAMPLES}.` },
+      seconds: {
+        kind: 'number',
+        value: 'S',
+        default: 90,
+        min: 1,
+        max: 3600,
+        help: 'Time to sample for each model, after the warm-up.',
+      },
+    },
   }),
 } as const
 

@@ -19,6 +19,7 @@ const runners: {
   compress: () => import('./run/compress'),
   compare: () => import('./run/compare'),
   bench: () => import('./run/bench'),
+  demo: () => import('./run/demo'),
 }
 
 const isCommand = (name: string): name is CommandName => Object.hasOwn(commands, name)

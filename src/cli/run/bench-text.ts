@@ -74,7 +74,7 @@ function variantRow(variant: BenchVariant): readonly string[] {
 
 const orDash = (ms: number | null): string => (ms === null ? '–' : formatMs(ms))
 
-function describeEnvironment({ engine, where, browser, timerStepMs }: EnvironmentRecord): string {
+export function describeEnvironment({ engine, where, browser, timerStepMs }: EnvironmentRecord): string {
   const threads = engine.threads === 1 ? '1 thread' : `${engine.threads} threads`
   const gpu = engine.adapter ? `, ${engine.adapter.vendor} ${engine.adapter.architecture}` : ''
   const step = `timer step ${timerStepMs.toPrecision(2)} ms`

@@ -1,12 +1,10 @@
 // `lathe compare`: how far the answers of variants are from the original's, and their accuracy where the data have labels.
 
-import { comparePaired, correctAnswers, type PairedAccuracy } from '../../measure/accuracy-comparison'
-import { clusteredAgreement, type ClusteredAgreement } from '../../measure/clustered-agreement'
 import type { Fidelity, OutputFidelity } from '../../measure/fidelity'
 import type { Predictions } from '../../../workers/host/protocol'
 import type { commands } from '../commands'
 import { choosePlace, DEFAULT_ENGINE, parseDimensions, parseEngine } from '../engine-name'
-import { formatPercent, formatPoints } from '../format-number'
+import { comparePredictions, describeAnswers, type AnswerComparison } from '../compare-predictions'
 import { openLaboratory } from '../laboratory'
 import { openModels } from '../open-model'
 import { formatTable } from '../table'
@@ -16,15 +14,9 @@ import type { Run } from '../terminal'
 const FIDELITY_SAMPLES = { real: 64, synthetic: 16 } as const
 const SEED = 0
 
-export interface Comparison {
+interface Comparison extends AnswerComparison {
   readonly file: string
   readonly outputs: readonly OutputFidelity[]
-  /** Fraction of samples with the same first class; null for models without class scores. */
-  readonly top1Agreement: number | null
-  /** For data in groups (crops of one photograph): the agreement with an interval that counts the groups. */
-  readonly agreement: ClusteredAgreement | null
-  /** Null without labels. */
-  readonly accuracy: PairedAccuracy | null
 }
 
 export const run: Run<(typeof commands)['compare']['options']> = async (
@@ -70,19 +62,8 @@ function summarize(
   predictions: Predictions | undefined,
   variant: number,
 ): Comparison {
-  const [original, own] = [predictions?.classes[0], predictions?.classes[variant]]
-  if (!predictions || !original || !own) {
-    return { file, outputs, top1Agreement: topOneAgreement, agreement: null, accuracy: null }
-  }
-  const agrees = Array.from(original, (predicted, sample) => predicted === own[sample])
-  const { labels, clusters } = predictions
-  return {
-    file,
-    outputs,
-    top1Agreement: agrees.filter(Boolean).length / agrees.length,
-    agreement: clusters ? clusteredAgreement(agrees, clusters) : null,
-    accuracy: labels ? comparePaired(correctAnswers(original, labels), correctAnswers(own, labels)) : null,
-  }
+  if (predictions) return { file, outputs, ...comparePredictions(predictions, variant) }
+  return { file, outputs, top1Agreement: topOneAgreement, agreement: null, accuracy: null }
 }
 
 interface Answer {
@@ -104,7 +85,7 @@ function describe({ original, variants, inputs }: Answer): string {
   return [
     `Answers compared with those of ${original}, ${inputs.samples} samples of ${source}.`,
     errors,
-    ...variants.flatMap(describeAnswers),
+    ...variants.flatMap((variant) => describeAnswers(variant).map((sentence) => `${variant.file}: ${sentence}`)),
   ].join('\n\n')
 }
 
@@ -115,17 +96,3 @@ function describeErrors({ maxAbs, rmse, cosine, sqnrDb, isIdentical, isFinite }:
 }
 
 const scientific = (value: number | null): string => value?.toPrecision(3) ?? '–'
-
-function describeAnswers({ file, top1Agreement, agreement, accuracy }: Comparison): readonly string[] {
-  if (top1Agreement === null) return []
-  const interval = agreement
-    ? ` (${agreement.ci95.map((end) => formatPercent(end, 1)).join('…')}, ${agreement.clusters} groups)`
-    : ''
-  const same = `${file}: the same first class on ${formatPercent(top1Agreement)} of the samples${interval}.`
-  if (!accuracy) return [same]
-  const { a, b, difference, ci95, n } = accuracy
-  const range = ci95.map((end) => formatPoints(end)).join('…')
-  return [
-    `${same} Accuracy ${formatPercent(b)} against ${formatPercent(a)}: ${formatPoints(difference)} points (95 % CI ${range}, n = ${n}).`,
-  ]
-}

@@ -68,6 +68,8 @@ export interface BenchRequest extends RaceOptions {
   readonly engine: string
   /** The original first. */
   readonly files: readonly string[]
+  /** Inputs that fidelity is measured on. */
+  readonly fidelityInputs?: number
 }
 
 export async function measureBench(laboratory: Laboratory, request: BenchRequest): Promise<Bench> {
@@ -76,7 +78,8 @@ export async function measureBench(laboratory: Laboratory, request: BenchRequest
   const checks: EngineCheck[] = []
   for (const index of files.keys()) checks.push(await laboratory.engineCheck(index, CHECK_INPUTS))
   const fidelities: BenchVariant['fidelity'][] = []
-  for (const index of files.keys()) fidelities.push(index === 0 ? null : await fidelityOf(laboratory, index))
+  for (const index of files.keys())
+    fidelities.push(index === 0 ? null : await fidelityOf(laboratory, index, request.fidelityInputs ?? CHECK_INPUTS))
   const isSoftware = facts.adapter?.isSoftware ?? false
   const right = [...files.keys()].filter((index) => checks[index]?.ok)
   const racers = files.length === 1 ? [0, 0] : right
@@ -104,8 +107,8 @@ export async function measureBench(laboratory: Laboratory, request: BenchRequest
   }
 }
 
-async function fidelityOf(laboratory: Laboratory, variant: number): Promise<BenchVariant['fidelity']> {
-  const { samples, outputs, topOneAgreement } = (await laboratory.fidelity(variant, CHECK_INPUTS)).fidelity
+async function fidelityOf(laboratory: Laboratory, variant: number, inputs: number): Promise<BenchVariant['fidelity']> {
+  const { samples, outputs, topOneAgreement } = (await laboratory.fidelity(variant, inputs)).fidelity
   return { samples, outputs, topOneAgreement }
 }
 
