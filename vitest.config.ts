@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
-// Node tests. The browser ones have a configuration of their own: vitest.browser.config.ts.
+// Node tests. The browser ones have a configuration of their own, vitest.browser.config.ts, and so has the full tier, vitest.full.config.ts.
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'workers/**/*.test.ts', 'tests/**/*.test.ts'],
-    exclude: ['**/*.browser.test.ts', 'node_modules/**'],
+    exclude: ['**/*.browser.test.ts', '**/*.full.test.ts', 'node_modules/**'],
     testTimeout: 20_000,
   },
 })

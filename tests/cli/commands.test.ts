@@ -5,7 +5,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { zipSync } from 'fflate'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { summarizeModel } from '../../src/core/report/model-summary'
 import { decodeModel } from '../../src/core/onnx/decode'
 import { catalog } from '../../src/techniques/catalog'
@@ -80,6 +80,17 @@ describe('refusals', () => {
     ],
     [['bench', 'zoo:digits', '--dimension', 'batch'], /^lathe: --dimension is "batch"; expected NAME=SIZE/],
   ])('%j', (args, line) => expectRefusal(args, line))
+
+  it('a browser that is not there is said with what to install', async () => {
+    vi.stubEnv('CHROME_PATH', '')
+    vi.stubEnv('PATH', '/nowhere')
+    const refused = expectRefusal(
+      ['bench', 'zoo:digits', '--where', 'browser'],
+      /^lathe: No Chromium found: set CHROME_PATH, or install one/,
+    )
+    vi.unstubAllEnvs()
+    await refused
+  })
 
   it('a TF.js model is named as such', async () => {
     await writeFile(at('model.json'), '{"format": "graph-model", "modelTopology": {}}')
