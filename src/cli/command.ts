@@ -50,7 +50,7 @@ type ValueOf<A> = A extends ListArgument
 /** Options by their long name. Those not given: false, [], the default, or undefined. */
 export type ArgumentsOf<S extends ArgumentSpecs> = { readonly [K in keyof S]: ValueOf<S[K]> }
 
-export interface Positionals {
+interface Positionals {
   /** As the help shows it, such as `A [B…]`. */
   readonly usage: string
   readonly min: number
