@@ -1,3 +1,5 @@
+// Mounts the page. Nothing else.
+
 import './ui/styles/tokens.css'
 import './ui/styles/base.css'
 

@@ -11,9 +11,9 @@ const ROUNDS_ACTIVATIONS = /^(QuantizeLinear|DynamicQuantize|QLinear|QGemm|QAtte
 
 export function engineCheckOptions(model: Model): EngineCheckOptions {
   const { nodes, bytesByDtype } = takeCensus(model)
-  const isQuantized = nodes.some(({ opType }) => ROUNDS_ACTIVATIONS.test(opType))
-  const precision: Precision = isQuantized ? 'int8' : bytesByDtype.has('float16') ? 'float16' : 'float32'
-  return { precision, outputSteps: outputSteps(model) }
+  const roundings = nodes.filter(({ opType }) => ROUNDS_ACTIVATIONS.test(opType)).length
+  const precision: Precision = roundings > 0 ? 'int8' : bytesByDtype.has('float16') ? 'float16' : 'float32'
+  return { precision, roundings, outputSteps: outputSteps(model) }
 }
 
 function outputSteps({ graph }: Model): Readonly<Record<string, number>> {

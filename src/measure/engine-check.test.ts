@@ -44,6 +44,9 @@ describe('the engine check', () => {
     expect(checkEngine([scores(0, 10)], [scores(0.6, 10)], options).ok).toBe(false)
     expect(checkEngine([scores(0, 255)], [scores(1, 255)], { precision: 'int8' }).ok).toBe(true)
     expect(checkEngine([scores(0, 255)], [scores(1.1, 255)], { precision: 'int8' }).ok).toBe(false)
+    const deep = { precision: 'int8', roundings: 49 } as const
+    expect(checkEngine([scores(0, 255)], [scores(7, 255)], deep).ok).toBe(true)
+    expect(checkEngine([scores(0, 255)], [scores(7.1, 255)], deep).ok).toBe(false)
   })
 
   it('finds the step of a quantized output in its values, where they are all multiples of one', () => {

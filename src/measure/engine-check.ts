@@ -12,6 +12,8 @@ export type Precision = 'float32' | 'float16' | 'int8'
 export interface EngineCheckOptions {
   /** Default `float32`; a float16 output is held to the tolerance of float16 in any case. */
   readonly precision?: Precision
+  /** How often an int8 file rounds activations on the way to its outputs. Default 1. */
+  readonly roundings?: number
   /** Quantization step by output name, where known (the scale that its DequantizeLinear uses). */
   readonly outputSteps?: Readonly<Record<string, number>>
 }
@@ -121,7 +123,9 @@ function toleranceOf(
   const format = dtype === 'float16' && precision === 'float32' ? 'float16' : precision
   if (format === 'int8') {
     const step = options.outputSteps?.[name] ?? gridStep(truth) ?? (high - low) / INT8_STEPS
-    return Math.max(step, ABSOLUTE_FLOOR) * (1 + GRID_TOLERANCE)
+    // Every rounding may fall to the other side by one step; so many independent errors add up to the root of their number.
+    const steps = Math.sqrt(Math.max(1, options.roundings ?? 1))
+    return Math.max(step, ABSOLUTE_FLOOR) * (steps + GRID_TOLERANCE)
   }
   return Math.max(RELATIVE_TOLERANCE[format] * Math.max(high, -low), ABSOLUTE_FLOOR)
 }

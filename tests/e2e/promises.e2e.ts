@@ -29,9 +29,9 @@ test('privacy: nothing is requested beyond the own origin, and the policy is nev
   expect(violations).toEqual([])
 })
 
-test('bad files: each gets an error that names what is wrong, and the page stays usable', async ({ page }, {
-  outputPath,
-}) => {
+test('bad files: each gets an error that names what is wrong, and the page stays usable', async ({
+  page,
+}, testInfo) => {
   const bench = new BenchPage(page)
   await bench.open()
   const files = [

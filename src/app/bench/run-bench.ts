@@ -17,7 +17,6 @@ export interface BenchRequest {
   readonly evaluation?: DatasetRef | undefined
   readonly freeDimensions: FreeDimensions
   readonly seconds: number
-  readonly startedAt: string
 }
 
 export interface BenchClients {
@@ -61,7 +60,7 @@ export async function runBench(
   const { original, evaluation, freeDimensions } = request
   let record: RunRecord = {
     version: RUN_RECORD_VERSION,
-    startedAt: request.startedAt,
+    startedAt: new Date().toISOString(),
     original: { name: request.name, sha256: original.sha256, summary: original.summary },
     recipe: request.recipe,
   }

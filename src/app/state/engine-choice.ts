@@ -9,24 +9,27 @@ export interface EngineChoice {
   readonly label: string
 }
 
-/** More threads than this only share caches with the page on most phones; ONNX Runtime's own default stops there too. */
-const MAX_THREADS = 4
-
-/** At least WASM with one thread. Threads need cross-origin isolation, WebGPU an adapter (the engine worker probes further). */
-export async function findEngineChoices(): Promise<readonly EngineChoice[]> {
-  const choices: EngineChoice[] = [wasm(1)]
-  const threads = Math.min(MAX_THREADS, navigator.hardwareConcurrency)
-  if (crossOriginIsolated && threads > 1) choices.push(wasm(threads))
-  if (await hasAdapter()) choices.push({ key: 'ort-webgpu', engine: 'ort-webgpu', threads: 1, label: 'WebGPU' })
-  return choices
-}
-
 const wasm = (threads: number): EngineChoice => ({
   key: `ort-wasm:${threads}`,
   engine: 'ort-wasm',
   threads,
   label: `WASM, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
 })
+
+/** Runs everywhere; fidelity and accuracy are measured on it. */
+export const PLAIN_WASM = wasm(1)
+
+/** More threads than this only share caches with the page on most phones; ONNX Runtime's own default stops there too. */
+const MAX_THREADS = 4
+
+/** At least WASM with one thread. Threads need cross-origin isolation, WebGPU an adapter (the engine worker probes further). */
+export async function findEngineChoices(): Promise<readonly EngineChoice[]> {
+  const choices: EngineChoice[] = [PLAIN_WASM]
+  const threads = Math.min(MAX_THREADS, navigator.hardwareConcurrency)
+  if (crossOriginIsolated && threads > 1) choices.push(wasm(threads))
+  if (await hasAdapter()) choices.push({ key: 'ort-webgpu', engine: 'ort-webgpu', threads: 1, label: 'WebGPU' })
+  return choices
+}
 
 async function hasAdapter(): Promise<boolean> {
   if (!('gpu' in navigator)) return false

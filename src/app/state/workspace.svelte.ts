@@ -14,9 +14,10 @@ import type { AccuracyRun } from '../bench/accuracy-run'
 import { BENCH_STAGES, runBench, type BenchStage } from '../bench/run-bench'
 import type { RunRecord } from '../bench/run-record'
 import { CompressClient } from '../jobs/compress-client'
-import { EngineClient } from '../jobs/engine-client'
+import type { EngineClient } from '../jobs/engine-client'
+import { EnginePool } from '../jobs/engine-pool'
 import { fetchZooModel } from '../platform/fetch-zoo-model'
-import { findEngineChoices, type EngineChoice } from './engine-choice'
+import { findEngineChoices, PLAIN_WASM, type EngineChoice } from './engine-choice'
 
 export interface OpenModel {
   readonly name: string
@@ -43,7 +44,7 @@ export class Workspace {
   #calibration = $state.raw<DatasetRef>()
   #freeDimensions = $state.raw<FreeDimensions>({})
   #engines = $state.raw<readonly EngineChoice[]>([])
-  #engineKey = $state('ort-wasm:1')
+  #engineKey = $state(PLAIN_WASM.key)
   #seconds = $state<RaceSeconds>(5)
   #activity = $state.raw<Activity>({ kind: 'idle' })
   #record = $state.raw<RunRecord>()
@@ -52,7 +53,7 @@ export class Workspace {
   #accuracy: AccuracyRun | undefined
   #abort: AbortController | undefined
   readonly #compress = new CompressClient()
-  readonly #clients = new Map<string, EngineClient>()
+  readonly #enginePool = new EnginePool()
 
   get model(): OpenModel | undefined {
     return this.#model
@@ -214,12 +215,11 @@ export class Workspace {
         evaluation: model.zooId ? { kind: 'zoo' as const, id: ZOO_MODELS[model.zooId].datasetId } : undefined,
         freeDimensions: this.#freeDimensions,
         seconds: this.#seconds,
-        startedAt: new Date().toISOString(),
       }
       const clients = {
         compress: this.#compress,
         engine: this.#client(this.#engineKey),
-        reference: this.#client('ort-wasm:1'),
+        reference: this.#client(PLAIN_WASM.key),
       }
       const outcome = await runBench(request, clients, listener, signal)
       this.#record = outcome.record
@@ -251,7 +251,7 @@ export class Workspace {
 
   /** The plain WASM engine, for answers to the visitor's own inputs. */
   get referenceEngine(): EngineClient {
-    return this.#client('ort-wasm:1')
+    return this.#client(PLAIN_WASM.key)
   }
 
   /** Ranges were measured for the steps as they were, so they go with them. */
@@ -261,12 +261,8 @@ export class Workspace {
   }
 
   #client(key: string): EngineClient {
-    const choice = this.#engines.find((each) => each.key === key)
-    const known = this.#clients.get(key)
-    if (known) return known
-    const client = new EngineClient(choice?.engine ?? 'ort-wasm', choice?.threads ?? 1)
-    this.#clients.set(key, client)
-    return client
+    const { engine, threads } = this.#engines.find((each) => each.key === key) ?? PLAIN_WASM
+    return this.#enginePool.client(engine, threads)
   }
 
   #forgetRun(): void {

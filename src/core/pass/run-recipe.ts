@@ -59,27 +59,20 @@ export async function runRecipe(
   for (const [index, step] of recipe.steps.entries()) {
     await host.checkpoint()
     const start = host.now()
-    const result = await runStep(
-      current,
-      step,
-      index,
-      { ...recipe, ...(calibration && { calibration }) },
-      techniques,
-      host,
-    )
+    const soFar = withCalibration(recipe, calibration)
+    const result = await runStep(current, step, { index, recipe: soFar }, techniques, host)
     current = result.model
     calibration = mergeCalibration(calibration, result.calibration)
     steps.push({ technique: step.technique, notes: result.notes, durationMs: host.now() - start })
   }
-  const asRun: Recipe = { ...recipe, ...(calibration && { calibration }) }
+  const asRun = withCalibration(recipe, calibration)
   return { model: current, recipe: asRun, recipeKey: await recipeKey(asRun, modelHash, techniques.catalog), steps }
 }
 
 async function runStep(
   model: Model,
   step: RecipeStep,
-  index: number,
-  recipe: Recipe,
+  { index, recipe }: { readonly index: number; readonly recipe: Recipe },
   { catalog, passes }: Techniques,
   host: RecipeHost,
 ): Promise<PassResult> {
@@ -116,6 +109,9 @@ function verifyStep(before: Model, after: Model, spec: TechniqueSpec): void {
     )
   }
 }
+
+const withCalibration = (recipe: Recipe, calibration: RecipeCalibration | undefined): Recipe =>
+  calibration ? { ...recipe, calibration } : recipe
 
 function mergeCalibration(
   stored: RecipeCalibration | undefined,
