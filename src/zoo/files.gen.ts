@@ -39,7 +39,7 @@ export const FILES = {
   },
   'fashion-resnet/model.onnx': {
     sizeBytes: 11220499,
-    sha256: '9a23288b848db05a637d356dd4b67747ca0788c6eb200d8f397ec319ed7b5a19',
+    sha256: '02309993f821571dcbbfc1bae568db44afbbffc450e1b5f446e16cc26cd62817',
   },
   'photos/ascent.png': {
     sizeBytes: 58975,
