@@ -25,7 +25,7 @@ export const LOOKS = [
   FINAL_LOOK,
 ]
 
-export interface Look {
+interface Look {
   /** The look falls after this many blocks. */
   readonly blocks: number
   /** Two-sided critical value of this look. */

@@ -14,10 +14,15 @@ interface Preset {
 const prepare = [{ technique: 'fold-batch-norm' }, { technique: 'fold-constants' }] as const
 
 export const presets = {
-  copy: { label: 'Copy', summary: 'Decodes and encodes the model and changes nothing: the control of every experiment.', steps: [] },
+  copy: {
+    label: 'Copy',
+    summary: 'Decodes and encodes the model and changes nothing: the control of every experiment.',
+    steps: [],
+  },
   'int8-static': {
     label: 'int8, calibrated',
-    summary: 'Integer weights and activations, ranges measured on real data. The fastest on CPUs, a quarter of the size.',
+    summary:
+      'Integer weights and activations, ranges measured on real data. The fastest on CPUs, a quarter of the size.',
     steps: [...prepare, { technique: 'quantize-static', options: { activationType: 'uint8' } }],
   },
   'int8-dynamic': {

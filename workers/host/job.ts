@@ -63,7 +63,7 @@ export class JobQueue {
 }
 
 /** Rejects with `job/cancelled` when `signal` aborts; never resolves. */
-export function whenCancelled(signal: AbortSignal): Promise<never> {
+function whenCancelled(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(cancelled())
     else signal.addEventListener('abort', () => reject(cancelled()), { once: true })

@@ -34,8 +34,6 @@ export function elementCount(shape: Shape | undefined): number | undefined {
   return count
 }
 
-export const isStatic = (shape: Shape | undefined): shape is readonly number[] => elementCount(shape) !== undefined
-
 /** `[batch, 3, 224, 224]`, with `?` for what is unknown. */
 export const formatShape = (shape: Shape | undefined): string =>
   shape ? `[${shape.map((dim) => dim ?? '?').join(', ')}]` : '[…]'
