@@ -215,6 +215,27 @@ describe.skipIf(!adapter)(`ort-webgpu${why}`, () => {
     expect(check).toMatchObject({ ok: true, samples: 3 })
   })
 
+  test('a file that the engine refuses is not blamed on the device that closing the last session destroys', async () => {
+    const engine = await createBrowserEngine('ort-webgpu', { threads: 1 })
+    await expect(engine.open(new Uint8Array(64).fill(7), { optimization: 'all' })).rejects.toMatchObject({
+      code: 'engine/failed',
+    })
+  })
+
+  test.skipIf(adapter?.features.has('shader-f16'))('float16 on a GPU without it is refused by name', async () => {
+    const model = build({
+      inputs: { x: ['float32', [4, 4]] },
+      outputs: { y: ['float32', [4, 4]] },
+      nodes: [
+        node('Cast', ['x'], ['half'], { to: 10 }),
+        node('MatMul', ['half', 'half'], ['square']),
+        node('Cast', ['square'], ['y'], { to: 1 }),
+      ],
+    })
+    const check = gpu.engineCheck({ model, inputs: { kind: 'synthetic', seed: 1, count: 1 } })
+    await expect(check).rejects.toMatchObject({ code: 'model/unsupported', message: expect.stringMatching(/f16/) })
+  })
+
   test('a lost device is named', async () => {
     const engine = await createBrowserEngine('ort-webgpu', { threads: 1 })
     const square = buildModel({

@@ -27,8 +27,8 @@ export interface OrtRuntime {
   readonly ort: Ort
   readonly build: EngineFacts['build']
   readonly adapter?: EngineFacts['adapter']
-  /** True once the GPU device is gone: whatever the runtime then says, that is the reason. */
-  isDeviceLost?(): boolean
+  /** True while the GPU device is gone: whatever the runtime then says, that is the reason. */
+  isDeviceLost?(): Promise<boolean>
 }
 
 /** ONNX Runtime logs errors only: what it throws reaches the person, its warnings would reach nobody. */
@@ -55,11 +55,8 @@ export async function createOrtEngine(
   ort.env.wasm.numThreads = threads
   ort.env.logLevel = 'error'
   const sessions = new Set<EngineSession>()
-  const open = async (model: Uint8Array, options: OpenOptions): Promise<EngineSession> => {
-    const session = await openSession({ runtime, id, model, options, forget: (closed) => sessions.delete(closed) })
-    sessions.add(session)
-    return session
-  }
+  const open = (model: Uint8Array, options: OpenOptions): Promise<EngineSession> =>
+    openSession({ runtime, id, model, options, sessions })
   const close = async (): Promise<void> => {
     await Promise.all([...sessions].map((session) => session.close()))
   }
@@ -85,13 +82,16 @@ interface SessionRequest {
   readonly id: EngineId
   readonly model: Uint8Array
   readonly options: OpenOptions
-  readonly forget: (session: EngineSession) => void
+  /** All that are open, this one too once it is. */
+  readonly sessions: Set<EngineSession>
 }
 
-async function openSession({ runtime, id, model, options, forget }: SessionRequest): Promise<EngineSession> {
+async function openSession({ runtime, id, model, options, sessions }: SessionRequest): Promise<EngineSession> {
   const { ort } = runtime
-  const failed = (doing: string) => (error: unknown) => {
-    throw asEngineError(error, id, doing, runtime.isDeviceLost?.())
+  const failed = (doing: string) => async (error: unknown) => {
+    // The runtime itself destroys the device with its last session; then it is gone, but not the reason.
+    const isDeviceLost = sessions.size > 0 && (await runtime.isDeviceLost?.())
+    throw asEngineError(error, id, doing, isDeviceLost)
   }
   const start = performance.now()
   const session = await ort.InferenceSession.create(model, sessionOptions(id, options)).catch(
@@ -119,12 +119,13 @@ async function openSession({ runtime, id, model, options, forget }: SessionReque
   const close = async (): Promise<void> => {
     if (!isOpen) return
     isOpen = false
-    forget(opened)
+    sessions.delete(opened)
     await session.release()
   }
   const { inputNames, outputNames } = session
   const [inputs, outputs] = await describeValues(session)
   const opened: EngineSession = { inputNames, outputNames, inputs, outputs, sessionMs, run, close }
+  sessions.add(opened)
   return opened
 }
 

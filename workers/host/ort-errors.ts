@@ -14,7 +14,7 @@ const PATTERNS: readonly (readonly [RegExp, ErrorCode])[] = [
     'device/out-of-memory',
   ],
   [
-    /NOT_IMPLEMENTED|Could not find an implementation|node_provider_type\.empty|not a registered function\/op|unsupported data type|unsupported model IR|ERROR_CODE: 9|opset \d+ is under development|max supported (opset|IR)/i,
+    /NOT_IMPLEMENTED|Could not find an implementation|node_provider_type\.empty|not a registered function\/op|unsupported data type|unsupported model IR|ERROR_CODE: 9|opset \d+ is under development|max supported (opset|IR)|requires f16 but the device does not support it/i,
     'model/unsupported',
   ],
 ]

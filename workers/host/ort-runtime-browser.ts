@@ -13,12 +13,7 @@ export async function createBrowserEngine(id: EngineId, options: { readonly thre
       return createOrtEngine(id, { threads }, await loadPlain())
     case 'ort-webgpu': {
       const runtime = await loadWebGpu()
-      let isLost = false
-      const engine = await createOrtEngine(id, { threads }, { ...runtime, isDeviceLost: () => isLost })
-      // The device exists once a session was opened, which the self-tests do. It is typed as a promise and is none in the native builds.
-      const device = await runtime.ort.env.webgpu.device
-      void device.lost.then(() => (isLost = true))
-      return engine
+      return createOrtEngine(id, { threads }, { ...runtime, isDeviceLost: () => isDeviceLost(runtime) })
     }
     default:
       return id satisfies never
@@ -53,6 +48,17 @@ async function loadWebGpu(): Promise<OrtRuntime> {
   ])
   ort.env.wasm.wasmPaths = { mjs: mjs.default, wasm: wasm.default }
   return { ort, build: 'asyncify', adapter }
+}
+
+/**
+ * The runtime makes a new device for the first session after the last one was closed, so only the device of this moment tells. It exists
+ * once a session was opened, is typed as a promise, and is none in the native builds.
+ */
+async function isDeviceLost({ ort }: OrtRuntime): Promise<boolean> {
+  const device: GPUDevice | undefined = await ort.env.webgpu.device
+  if (!device) return false
+  const nextTask = new Promise<false>((resolve) => setTimeout(() => resolve(false), 0))
+  return Promise.race([device.lost.then(() => true), nextTask])
 }
 
 /** Names under which software renderers are known, where `isFallbackAdapter` is missing or false. */
