@@ -1,5 +1,6 @@
 // Static 8-bit quantization in QDQ form: plan, measure ranges on real samples (or take them from the recipe), write.
-// Read plan.ts for which operators compute in integers and qdq-writer.ts for what the graph becomes.
+// Read plan.ts for which operators compute in integers, qdq-writer.ts for what the graph becomes and shield-float-layers.ts for what keeps the
+// engine from quantizing the rest.
 
 import { LabError } from '../../core/errors/lab-error'
 import { inferShapes } from '../../core/model/infer-shapes'
@@ -12,6 +13,7 @@ import { activationParams, valuesToMeasure } from './activation-params'
 import { calibrate, type MeasuredRanges } from './calibrate'
 import { planStatic, type StaticPlan } from './plan'
 import { QdqWriter } from './qdq-writer'
+import { shieldFloatLayers } from './shield-float-layers'
 import { spec, type StaticOptions } from './spec'
 
 /** Share of the progress that measuring takes. */
@@ -33,7 +35,7 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
   })
   context.progress(1, 'done')
   const notes = [...plan.notes, ...changeNotes(plan), ...writer.notes]
-  return { model: { ...raised, graph }, notes, ...(measured && { calibration: measured }) }
+  return { model: { ...raised, graph: shieldFloatLayers(graph) }, notes, ...(measured && { calibration: measured }) }
 }
 
 async function measure(

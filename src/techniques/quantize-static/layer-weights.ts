@@ -47,20 +47,26 @@ function scaled(tensor: Tensor, factor: number): Tensor {
   return makeTensor(`${tensor.name}_times_${factor}`, 'float32', tensor.dims, values)
 }
 
-/** `inputScale` and `bias` are given where the bias is to become int32. Undefined when a weight is not finite. */
+/**
+ * `inputScale` is what the bias, if there is one, shares its unit with: as int32 here, or when an engine converts it. Undefined where
+ * integers cannot say what the layer says: a weight or bias is not finite, or float32 cannot hold the unit.
+ */
 export function integerWeight(
   { tensor, axis }: NonNullable<Layer['weight']>,
-  bias: { readonly tensor: Tensor; readonly inputScale: number } | undefined,
+  bias: Tensor | undefined,
+  inputScale: number,
 ): IntegerWeight | undefined {
   const bytes = tensorBytes(tensor)
   const layout = channelLayout(tensor.dims, axis)
   const ranges = channelRanges(bytes, layout)
-  if (!ranges.isFinite) return undefined
+  const biases = bias && viewAs(tensorBytes(bias), Float32Array)
+  if (!ranges.isFinite || biases?.every(Number.isFinite) === false) return undefined
   const exact = Float32Array.from(
     ranges.min,
     (min, channel) => quantParams(min, ranges.max[channel] as number, 'int8', { symmetric: true }).scale,
   )
-  const scales = bias ? widenForBias(exact, viewAs(tensorBytes(bias.tensor), Float32Array), bias.inputScale) : exact
+  const scales = biases ? widenForBias(exact, biases, inputScale) : exact
+  if (biases && !scales.every((scale) => isUnit(inputScale * scale))) return undefined
   const values = quantizeWith(
     bytes,
     layout,
@@ -70,6 +76,8 @@ export function integerWeight(
   )
   return { values, dims: tensor.dims, axis, scales, isWidened: scales.some((scale, i) => scale !== exact[i]) }
 }
+
+const isUnit = (scale: number): boolean => Math.fround(scale) > 0 && Math.fround(scale) < Infinity
 
 /** Distance from the lowest to the highest int32, both symmetric, and a little room for rounding. */
 const INT32_SPAN = 2 ** 32 - 2
@@ -84,15 +92,14 @@ function widenForBias(scales: Float32Array, bias: Float32Array, inputScale: numb
   return scales.map((scale, channel) => {
     const need = (ROOM * 2 * largest(channel)) / INT32_SPAN
     const have = inputScale * scale
-    return have > 0 && have < need ? (scale * need) / have : scale
+    return have < need ? (scale * need) / have : scale
   })
 }
 
-/** Undefined where the bias cannot be written in the unit of the sums: it is not finite or its shape has no axis for the scales. */
+/** In the unit of the sums. Undefined where its shape has no axis for the scales. */
 export function integerBias(bias: Tensor, inputScale: number, weightScales: Float32Array): IntegerBias | undefined {
   const values = viewAs(tensorBytes(bias), Float32Array)
   const scales = weightScales.map((scale) => inputScale * scale)
   const fits = scales.length === 1 || (bias.dims.at(-1) === scales.length && values.length === scales.length)
-  if (!fits || !values.every(Number.isFinite) || scales.some((scale) => scale === 0)) return undefined
-  return { values: quantizeBias(values, scales), dims: bias.dims, scales }
+  return fits ? { values: quantizeBias(values, scales), dims: bias.dims, scales } : undefined
 }

@@ -193,12 +193,11 @@ export class QdqWriter {
     if (layer.left) inputs[0] = this.#operand(layer.left) ?? inputs[0] ?? ''
     if (!layer.weight) return { ...node, inputs }
     const inputScale = this.#paramsOf(node.inputs[0] ?? '').scale
-    const bias = layer.bias && this.#options.quantizeBias ? { tensor: layer.bias, inputScale } : undefined
-    const weight = integerWeight(layer.weight, bias)
+    const weight = integerWeight(layer.weight, layer.bias, inputScale)
     if (!weight) return this.#keepFloat(original)
     inputs[layer.weight.input] = this.#weight(layer.weight.tensor.name, weight)
     if (!layer.bias) return { ...node, inputs }
-    const integers = bias && integerBias(layer.bias, inputScale, weight.scales)
+    const integers = this.#options.quantizeBias ? integerBias(layer.bias, inputScale, weight.scales) : undefined
     inputs[2] = integers ? this.#bias(layer.bias.name, integers) : this.#floatBias(layer.bias)
     return { ...node, inputs }
   }
@@ -206,7 +205,7 @@ export class QdqWriter {
   /** Its neighbours keep their quantized forms; the operator itself computes in float with the weight as it is. */
   #keepFloat(node: Node): Node {
     const subject = nodeLabel(node)
-    const text = `${node.opType} "${subject}" computes in float: its weight holds values that are not finite.`
+    const text = `${node.opType} "${subject}" computes in float: its weight or bias is not finite, or the two are too far apart for integers.`
     this.notes.push({ kind: 'warning', subject, text })
     return { ...node, inputs: node.inputs.map((name) => this.#dequantized.get(name) ?? name) }
   }
