@@ -2,17 +2,16 @@
 
 import { expose } from 'comlink'
 
-import type { Model } from '../src/core/model/model'
 import { encodeParts } from '../src/core/onnx/encode-parts'
 import { runRecipe, type RecipeHost } from '../src/core/pass/run-recipe'
 import { summarizeModel } from '../src/core/report/model-summary'
-import { freeDimensionDefaults, modelInputs } from '../src/data/free-dimensions'
+import { fittedDimensions } from '../src/data/fitted-dimensions'
 import { catalog } from '../src/techniques/catalog'
 import { passes } from '../src/techniques/passes'
 import { openDataset } from './host/dataset-source'
 import { job, type JobContext } from './host/job'
 import { openFiles, reopen, type OpenModel } from './host/open-model'
-import type { CompressApi, Compression, CompressRequest, FreeDimensions, ModelFile, ModelId } from './host/protocol'
+import type { CompressApi, Compression, CompressRequest, ModelFile, ModelId } from './host/protocol'
 import { ReferenceEngine } from './host/reference-engine'
 
 /** Decoded models. A cache: requests carry the handles, so a fresh worker reads again what it needs. */
@@ -45,7 +44,7 @@ async function compress(request: CompressRequest, context: JobContext): Promise<
     const file = new Blob(encodeParts(result.model) as Uint8Array<ArrayBuffer>[], { type: 'application/octet-stream' })
     const { recipe, recipeKey, steps } = result
     const totalMs = performance.now() - start
-    const summary = summarizeModel(result.model, file.size, { freeDimensions: defaultSizes(result.model) })
+    const summary = summarizeModel(result.model, file.size, { freeDimensions: fittedDimensions(result.model) })
     return {
       model: { id: request.resultId, file, externalData: [] },
       summary,
@@ -58,13 +57,11 @@ async function compress(request: CompressRequest, context: JobContext): Promise<
   }
 }
 
-const defaultSizes = (model: Model): FreeDimensions => freeDimensionDefaults(modelInputs(model))
-
 const api: CompressApi = {
   load: job(async ({ id, files }, context) => {
     const open = await openFiles(id, files, context)
     models.set(id, open)
-    const freeDimensions = defaultSizes(open.model)
+    const freeDimensions = fittedDimensions(open.model)
     const summary = summarizeModel(open.model, open.file.file.size, { freeDimensions })
     return { model: open.file, summary, freeDimensions, sha256: open.sha256 }
   }),

@@ -2,6 +2,7 @@
 // engine worker (`workers/host/*-jobs.ts`). Models are named by their place in the list, 0 is the original.
 
 import type { EngineStart, FidelityResult, LatencyJobResult, Predictions } from '../../workers/host/protocol'
+import { fittedDimensions } from '../data/fitted-dimensions'
 import type { EngineCheck } from '../measure/engine-check'
 import type { EngineChoice, Place } from './engine-name'
 import type { OpenedModel } from './open-model'
@@ -36,7 +37,11 @@ export interface Laboratory {
   close(): Promise<void>
 }
 
+/** Real data bring their own sizes; for synthetic inputs open dimensions get sizes that the original takes. */
 export async function openLaboratory(request: LaboratoryRequest, place: Place): Promise<Laboratory> {
-  if (place === 'browser') return (await import('./browser-laboratory')).openBrowserLaboratory(request)
-  return (await import('./node-laboratory')).openNodeLaboratory(request)
+  const [original] = request.models
+  const fitted = request.data === undefined && original ? fittedDimensions(original.model) : {}
+  const sized = { ...request, freeDimensions: { ...fitted, ...request.freeDimensions } }
+  if (place === 'browser') return (await import('./browser-laboratory')).openBrowserLaboratory(sized)
+  return (await import('./node-laboratory')).openNodeLaboratory(sized)
 }

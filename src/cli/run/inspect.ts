@@ -2,7 +2,7 @@
 
 import { formatShape } from '../../core/model/shape'
 import { summarizeModel, type ModelSummary, type ValueSummary } from '../../core/report/model-summary'
-import { freeDimensionDefaults, modelInputs } from '../../data/free-dimensions'
+import { fittedDimensions } from '../../data/fitted-dimensions'
 import type { commands } from '../commands'
 import { formatBytes, formatCount } from '../format-number'
 import { openModel } from '../open-model'
@@ -17,7 +17,7 @@ export const run: Run<(typeof commands)['inspect']['options']> = async (
 ) => {
   const { model, sizeBytes, sha256 } = await openModel(reference, repository)
   // The cost needs a number for every dimension; those that are left open get the sizes that a run would use.
-  const freeDimensions = freeDimensionDefaults(modelInputs(model))
+  const freeDimensions = fittedDimensions(model)
   const summary = summarizeModel(model, sizeBytes, { freeDimensions })
   return { document: { ...summary, freeDimensions, sha256 }, text: () => describe(reference, summary, freeDimensions) }
 }

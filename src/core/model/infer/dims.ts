@@ -61,6 +61,16 @@ export function broadcastShapes(shapes: readonly (Shape | undefined)[]): Shape |
   return shapes.reduce<Shape | undefined>((result, shape) => result && shape && broadcastTwo(result, shape), [])
 }
 
+/** False where an axis has two different sizes and neither is 1. Names and unknown sizes may turn out to fit. */
+export function canBroadcast(shapes: readonly (Shape | undefined)[]): boolean {
+  const known = shapes.filter((shape) => shape !== undefined)
+  const rank = Math.max(0, ...known.map((shape) => shape.length))
+  return Array.from({ length: rank }, (_, fromEnd) => known.map((shape) => shape.at(-1 - fromEnd))).every((dims) => {
+    const sizes = dims.filter((dim) => typeof dim === 'number' && dim !== 1)
+    return new Set(sizes).size <= 1
+  })
+}
+
 function broadcastTwo(a: Shape, b: Shape): Shape {
   const [long, short] = a.length >= b.length ? [a, b] : [b, a]
   const offset = long.length - short.length

@@ -1,10 +1,11 @@
 // Operators that work element by element, with numpy's broadcasting. Before opset 7 the second operand was fitted to the first
 // (`broadcast`, `axis`), so the output has the first one's shape.
 
+import { LabError } from '../../errors/lab-error'
 import { dtypeFacts, dtypeFromCode, isFloat, type DType } from '../dtype'
 import { intAttribute } from '../node'
-import type { Dim } from '../shape'
-import { broadcastShapes, multiplyDims } from './dims'
+import { formatShape, type Dim } from '../shape'
+import { broadcastShapes, canBroadcast, multiplyDims } from './dims'
 import { sameAs, tensorFacts, type NodeContext, type Rule, type RuleTable } from './rule'
 import { fitItem, mapSmall, type SmallTensor } from './small-tensor'
 
@@ -15,7 +16,12 @@ const inputNumbers = (context: NodeContext): readonly number[] =>
 
 function broadcastInputs(context: NodeContext) {
   if (context.node.domain === '' && context.opset < BROADCAST_OPSET) return context.shape(0)
-  return broadcastShapes(inputNumbers(context).map((input) => context.shape(input)))
+  const shapes = inputNumbers(context).map((input) => context.shape(input))
+  if (!canBroadcast(shapes)) {
+    const stated = shapes.map((shape) => formatShape(shape)).join(' and ')
+    throw new LabError('model/invalid', `The inputs have the shapes ${stated}, which do not broadcast.`)
+  }
+  return broadcastShapes(shapes)
 }
 
 /** The first input whose data type is known; operands of arithmetic share theirs. */
