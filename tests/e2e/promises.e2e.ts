@@ -62,7 +62,7 @@ test('text from a model is text: markup in its names is not interpreted', async 
     mimeType: 'application/octet-stream',
     buffer: readFileSync('tests/fixtures/models/tiny-lstm.onnx'),
   })
-  await expect(page.getByRole('heading', { name })).toBeVisible()
+  await expect(page.getByRole('heading', { name, level: 2 })).toBeVisible()
   await expect(page).not.toHaveTitle('owned')
 })
 
