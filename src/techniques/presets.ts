@@ -22,7 +22,7 @@ export const presets = {
   'int8-static': {
     label: 'int8, calibrated',
     summary:
-      'Integer weights and activations, ranges measured on real data. The fastest on CPUs, a quarter of the size.',
+      'Integer weights and activations, ranges measured on real data. A quarter of the size, often the fastest on CPUs.',
     steps: [...prepare, { technique: 'quantize-static', options: { activationType: 'uint8' } }],
   },
   'int8-dynamic': {

@@ -18,6 +18,7 @@ import type { EngineClient } from '../jobs/engine-client'
 import { EnginePool } from '../jobs/engine-pool'
 import { fetchZooModel } from '../platform/fetch-zoo-model'
 import { findEngineChoices, PLAIN_WASM, type EngineChoice } from './engine-choice'
+import { secondsFor, type RaceSeconds } from './race-seconds'
 
 export interface OpenModel {
   readonly name: string
@@ -30,10 +31,6 @@ export type Activity =
   | { readonly kind: 'reading'; readonly name: string; readonly fraction: number }
   | { readonly kind: 'running'; readonly stage: BenchStage; readonly fraction: number; readonly what: string }
   | { readonly kind: 'counting'; readonly fraction: number }
-
-/** Time for the race after warm-up. Longer races find smaller differences. */
-export const RACE_SECONDS = [5, 15, 60] as const
-export type RaceSeconds = (typeof RACE_SECONDS)[number]
 
 const DEFAULT_PRESET: PresetName = 'int8-static'
 const PRESET_WITHOUT_DATA: PresetName = 'int8-dynamic'
@@ -282,6 +279,7 @@ export class Workspace {
       const loaded = await this.#compress.load(files, { signal })
       this.#recipe = recipeOf(preset)
       this.#freeDimensions = loaded.freeDimensions
+      this.#seconds = secondsFor(loaded.summary.macs)
       this.#model = { name, loaded, ...(zooId && { zooId }) }
     })
   }

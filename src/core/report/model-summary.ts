@@ -60,7 +60,7 @@ export function summarizeModel(model: Model, fileBytes: number, sizes: InferOpti
     sizeBytes: fileBytes,
     bytesByDtype: Object.fromEntries(census.bytesByDtype),
     macs: macs ?? null,
-    warnings: summaryWarnings(model, types, census, macs !== undefined),
+    warnings: summaryWarnings(model, types, census, { macs, sizes }),
   }
 }
 

@@ -1,6 +1,6 @@
 // The sentences under a model's summary: what may get in the way of compressing or running it.
 
-import type { InferredTypes } from '../model/infer-shapes'
+import type { InferOptions, InferredTypes } from '../model/infer-shapes'
 import { onnxOpset, type Model } from '../model/model'
 import type { ConstantCensus } from './constant-census'
 
@@ -21,15 +21,15 @@ export function summaryWarnings(
   model: Model,
   types: InferredTypes,
   census: ConstantCensus,
-  isCostKnown: boolean,
+  { macs, sizes }: { readonly macs: number | undefined; readonly sizes: InferOptions },
 ): readonly string[] {
-  const free = freeDimensions(model)
+  const free = freeDimensions(model).filter((name) => sizes.freeDimensions?.[name] === undefined)
   return [
     ...versionWarnings(model),
     ...unknownOpWarnings(types),
     ...weightWarnings(model, census),
     ...(free.length > 0 ? [`Free dimensions: ${list(free)}. Their sizes are chosen when the model runs.`] : []),
-    ...(isCostKnown || free.length > 0
+    ...(macs !== undefined || free.length > 0
       ? []
       : ['The cost is not known: some shapes depend on the data or on unknown operators.']),
     ...conflictWarnings(types),
