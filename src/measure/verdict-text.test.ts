@@ -21,6 +21,13 @@ describe('the verdict', () => {
     })
   })
 
+  it('without labels tells how often the first answer stays', () => {
+    const agreement = { agreement: 0.924, ci95: [0.776, 0.977], n: 224 } as const
+    expect(verdictText({ ...FACTS, agreement }).detail).toBe(
+      '3.9× smaller. The same first answer on 92 % (78–98, n = 224).',
+    )
+  })
+
   it('on a slower model turns the ratio around', () => {
     const { headline, detail } = verdictText({ ...FACTS, speed: { ratio: 1.4, ci95: [1.3, 1.52], verdict: 'slower' } })
     expect(headline).toBe('1.4× slower. A quarter of the size.')

@@ -2,6 +2,7 @@
 // and the command line give the ratio instead. It only phrases what was measured and decides nothing.
 
 import type { PairedAccuracy } from './accuracy-comparison'
+import type { ClusteredAgreement } from './clustered-agreement'
 import type { EngineCheck, OutputCheck } from './engine-check'
 import type { LatencyVerdict, PairDecision } from './pair-test'
 
@@ -13,6 +14,8 @@ export interface VerdictFacts {
   /** Half-width of “the same”, as a fraction. */
   readonly margin: number
   readonly accuracy?: Pick<PairedAccuracy, 'difference' | 'ci95' | 'n'>
+  /** Where there are no labels: how often the variant gives the original's first answer. */
+  readonly agreement?: Pick<ClusteredAgreement, 'agreement' | 'ci95' | 'n'>
   /** The failed engine check of the variant, with the engine's name for people, such as `WebGPU`. */
   readonly wrong?: { readonly engine: string; readonly check: EngineCheck }
   /** The GPU is emulated in software: its speed is neither ranked nor shown. */
@@ -37,6 +40,7 @@ export function verdictText(facts: VerdictFacts): VerdictText {
   const sentences = [
     speed ? sizeAndSpeed(facts.sizeRatio, speed, facts.margin) : `${capital(sizePhrase(facts.sizeRatio))}.`,
     facts.accuracy && accuracySentence(facts.accuracy),
+    facts.agreement && agreementSentence(facts.agreement),
     facts.isSoftwareGpu && 'Speed is not shown: this GPU is emulated in software.',
     speed && facts.isSynthetic && 'Timed on synthetic inputs.',
   ]
@@ -164,6 +168,9 @@ function accuracySentence({
   const points = (fraction: number): string => signed(fraction * 100, 1)
   return `Accuracy ${points(difference)} points (${points(low)}…${points(high)}, n = ${grouped(n)}).`
 }
+
+const agreementSentence = ({ agreement, ci95: [low, high], n }: NonNullable<VerdictFacts['agreement']>): string =>
+  `The same first answer on ${percent(agreement)} % (${percent(low)}–${percent(high)}, n = ${grouped(n)}).`
 
 /** With a true minus sign; nothing before zero. */
 function signed(value: number, digits: number): string {

@@ -19,6 +19,7 @@ export function verdictOf(record: RunRecord): VerdictText | undefined {
     isSynthetic: latency?.isSynthetic ?? false,
     ...(pair && { speed: pair }),
     ...(accuracy?.kind === 'labelled' && { accuracy: accuracy.comparison }),
+    ...(accuracy?.kind === 'agreement' && { agreement: accuracy.comparison }),
     ...(failed && { wrong: { engine: ENGINE_NAMES[engine.facts.id], check: failed } }),
   })
 }
