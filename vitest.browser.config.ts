@@ -19,7 +19,7 @@ export default mergeConfig(
     },
     // Found while workers load, they would reload the page in the middle of a test.
     optimizeDeps: {
-      entries: ['tests/browser/**/*.ts'],
+      entries: ['tests/browser/**/*.ts', 'tests/full/**/*.browser.test.ts'],
       include: ['comlink', 'valibot', '@bufbuild/protobuf', 'onnx-buf', 'fflate', 'jpeg-js'],
     },
     test: {
