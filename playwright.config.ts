@@ -1,5 +1,10 @@
 import { defineConfig } from '@playwright/test'
 
+import { CHROMIUM_ARGS, findChromium, NO_CHROMIUM } from './tools/scripts/find-chromium.mjs'
+
+const executablePath = findChromium()
+if (!executablePath) throw new Error(NO_CHROMIUM)
+
 // A person's journeys through the built page, in the Chromium that tools/scripts/find-chromium.mjs found.
 const PORT = 4317
 
@@ -13,17 +18,7 @@ export default defineConfig({
     baseURL: `http://127.0.0.1:${PORT}/`,
     viewport: { width: 390, height: 844 },
     trace: 'off',
-    launchOptions: {
-      executablePath: process.env['CHROME_PATH'] ?? '/usr/bin/chromium',
-      args: [
-        '--no-sandbox',
-        '--enable-unsafe-webgpu',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-        '--no-first-run',
-      ],
-    },
+    launchOptions: { executablePath, args: [...CHROMIUM_ARGS] },
   },
   webServer: [
     { command: `node tools/scripts/start.mjs --no-build --port ${PORT}`, port: PORT, reuseExistingServer: false },
