@@ -86,7 +86,7 @@ function nameFile<T>(reference: string, decode: () => T): T {
 }
 
 const TFJS_HEAD_BYTES = 4096
-const TFJS_KEYS = /"(modelTopology|weightsManifest|format)"/
+const TFJS_KEYS = /"(modelTopology|weightsManifest)"\s*:|"format"\s*:\s*"(graph|layers)-model"/
 
 /** A `model.json` says what it is near its start. */
 function isTfjsModel(bytes: Uint8Array): boolean {
