@@ -1,9 +1,10 @@
 // Decodes and encodes every model at hand, compares bytes and outputs, and raises the opset of those that allow it. Writes the files for
 // `tools/studies/check-with-onnx.py`, which lets the ONNX checker judge them and adds its verdict to the same results file.
-// Run: LATHE_STUDY_DIR=<empty folder> npx vitest run --config vitest.study.config.ts round-trip
+// Run: npm run study:round-trip; LATHE_STUDY_DIR names an existing folder for the written files, else a temporary one is made
 //      python tools/studies/check-with-onnx.py <that folder> tests/studies/results/round-trip.json
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 
@@ -89,8 +90,8 @@ const FEW = 6
 const summarize = (names: readonly string[]): string | number => (names.length <= FEW ? names.join(', ') : names.length)
 
 test('every model comes back with the same bytes and the same outputs', async () => {
-  const scratch = process.env.LATHE_STUDY_DIR
-  if (!scratch || !existsSync(scratch)) throw new Error('LATHE_STUDY_DIR must name an existing folder for the files.')
+  const scratch = process.env.LATHE_STUDY_DIR ?? mkdtempSync(join(tmpdir(), 'lathe-round-trip-'))
+  console.log(`The written files are in ${scratch}.`)
   const engine = await createNodeEngine({ threads: 1 })
   const sets: Record<string, { roundTrip: Tally; raised: Tally }> = {}
   for (const { set, name, file } of findModels()) {
@@ -133,7 +134,7 @@ test('every model comes back with the same bytes and the same outputs', async ()
       { roundTrip: roundTrip.report(), raised: raised.report() },
     ]),
   )
-  const command = 'npx vitest run --config vitest.study.config.ts round-trip'
+  const command = 'npm run study:round-trip'
   const facts = { command, runtime: engine.facts.runtime, raisedOpset: RAISED_OPSET }
   mkdirSync(dirname(results), { recursive: true })
   writeFileSync(results, `${JSON.stringify({ ...facts, sets: report }, null, 2)}\n`)
