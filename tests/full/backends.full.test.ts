@@ -100,39 +100,43 @@ describe.each(CASES)('$name', ({ name, model, recipes, evaluation, calibration }
     variants = await makeVariants({ model, data: calibration, folder }, recipes)
   })
 
-  test.for(ENGINES)('%s gives the answers of the reference engine, or a named error', async (engine, { skip }) => {
-    const choice = parseEngine(engine)
-    const laboratory = await openLaboratory(
-      {
-        engine: choice,
-        models: await openModels(
-          variants.map(({ path }) => path),
-          REPOSITORY,
-        ),
-        data: evaluation,
-        freeDimensions: evaluation === undefined ? FREE_DIMENSIONS : {},
-        seed: 0,
-        repository: REPOSITORY,
-        progress: SILENT,
-      },
-      'browser',
-    )
-    try {
-      const started = await laboratory.start().catch(asLabError)
-      if ('code' in started) {
-        if (started.code === 'engine/unavailable') skip(started.message)
-        throw started
+  // Nothing is timed, so the engines may share the cores.
+  test.concurrent.for(ENGINES)(
+    '%s gives the answers of the reference engine, or a named error',
+    async (engine, { skip }) => {
+      const choice = parseEngine(engine)
+      const laboratory = await openLaboratory(
+        {
+          engine: choice,
+          models: await openModels(
+            variants.map(({ path }) => path),
+            REPOSITORY,
+          ),
+          data: evaluation,
+          freeDimensions: evaluation === undefined ? FREE_DIMENSIONS : {},
+          seed: 0,
+          repository: REPOSITORY,
+          progress: SILENT,
+        },
+        'browser',
+      )
+      try {
+        const started = await laboratory.start().catch(asLabError)
+        if ('code' in started) {
+          if (started.code === 'engine/unavailable') skip(started.message)
+          throw started
+        }
+        const { facts } = started
+        expect(facts.threads).toBe(choice.threads)
+        const { outcomes, notes } = await checkAll(laboratory, variants, SAMPLES[choice.engine])
+        if (notes.length > 0) console.log([`${basename(name)} on ${engine}`, ...notes].join('\n'))
+        const expected = recipes.map((recipe) => {
+          return [recipe, KNOWN.find(({ applies }) => applies({ name, recipe, facts }))?.outcome ?? 'right']
+        })
+        expect(outcomes).toEqual(Object.fromEntries(expected))
+      } finally {
+        await laboratory.close()
       }
-      const { facts } = started
-      expect(facts.threads).toBe(choice.threads)
-      const { outcomes, notes } = await checkAll(laboratory, variants, SAMPLES[choice.engine])
-      if (notes.length > 0) console.log([`${basename(name)} on ${engine}`, ...notes].join('\n'))
-      const expected = recipes.map((recipe) => {
-        return [recipe, KNOWN.find(({ applies }) => applies({ name, recipe, facts }))?.outcome ?? 'right']
-      })
-      expect(outcomes).toEqual(Object.fromEntries(expected))
-    } finally {
-      await laboratory.close()
-    }
-  })
+    },
+  )
 })

@@ -1,10 +1,12 @@
-// The main job as `npm run demo` does it. The figures of the goal are held by latency.full.test.ts and accuracy.full.test.ts.
+// The main job as `npm run demo` does it, and what it says about EfficientNet-Lite0. The figures of the goal are held by
+// latency.full.test.ts and accuracy.full.test.ts.
 
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { DemoModel } from '../../src/cli/run/demo'
 import { buildLathe, latheJson } from '../cli/run-lathe'
 
-const SECONDS = '30'
+/** Nothing here depends on how narrow the intervals are. */
+const SECONDS = '10'
 let models: readonly DemoModel[]
 
 beforeAll(async () => {
@@ -34,11 +36,29 @@ describe('the demo', () => {
     }
   })
 
-  it('judges the mobile classifier by agreement on at least 200 crops in groups', () => {
-    for (const { answers, timing } of models[1]?.variants.slice(1) ?? []) {
-      expect(answers?.agreement?.n).toBeGreaterThanOrEqual(200)
-      expect(answers?.agreement?.clusters).toBeGreaterThanOrEqual(5)
-      expect(timing.fidelity?.outputs[0]?.sqnrDb).toBeGreaterThan(10)
+  it('judges the mobile classifier by agreement on 224 crops in seven groups', () => {
+    for (const { name, sizeRatio, answers, timing } of models[1]?.variants.slice(1) ?? []) {
+      const { n, clusters, agreement = NaN, ci95 } = answers?.agreement ?? {}
+      const range = ci95?.map((end) => end.toFixed(3)).join('…')
+      const sqnrDb = timing.fidelity?.outputs[0]?.sqnrDb?.toFixed(1)
+      console.log(
+        `${name}: size ${sizeRatio.toFixed(3)}, SQNR ${sqnrDb} dB, agreement ${agreement.toFixed(3)} (${range})`,
+      )
+      expect({ n, clusters, samples: timing.fidelity?.samples }).toEqual({ n: 224, clusters: 7, samples: 224 })
     }
+  })
+
+  // Measured: 18.4, 20.6, 23.0 and 45.1 dB; the same class on 92.4, 90.6, 90.6 and 100 %. A bound 3 dB below lets the power of the noise
+  // double; one of 85 % lets it change the class of about a dozen crops more. Both are regression bounds, no promise to anybody.
+  it.each([
+    { recipe: 'int8-static', size: 0.3, sqnrDb: 15.4, agreement: 0.85 },
+    { recipe: 'int8-dynamic', size: 0.3, sqnrDb: 17.6, agreement: 0.85 },
+    { recipe: 'int8-weights', size: 0.27, sqnrDb: 20, agreement: 0.85 },
+    { recipe: 'fp16', size: 0.52, sqnrDb: 42.1, agreement: 0.99 },
+  ] as const)('keeps $recipe of the mobile classifier near the original', ({ recipe, size, sqnrDb, agreement }) => {
+    const variant = models[1]?.variants.find(({ name }) => name === recipe)
+    expect(variant?.sizeRatio).toBeLessThanOrEqual(size)
+    expect(variant?.timing.fidelity?.outputs[0]?.sqnrDb).toBeGreaterThanOrEqual(sqnrDb)
+    expect(variant?.answers?.top1Agreement).toBeGreaterThanOrEqual(agreement)
   })
 })
