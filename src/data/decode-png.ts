@@ -3,6 +3,7 @@
 
 import { unzlibSync } from 'fflate'
 import { LabError } from '../core/errors/lab-error'
+import { joinParts } from '../core/numeric/join-parts'
 import type { RawImage } from './raw-image'
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
@@ -110,7 +111,7 @@ function readParts(bytes: Uint8Array, maxPixels: number): Parts {
     at += 12 + length
   }
   if (header.colourType === 3 && palette.length < 3) throw invalid('it uses a palette but has none')
-  return { header, palette, compressed: concatenate(chunks) }
+  return { header, palette, compressed: joinParts(chunks) }
 }
 
 function readHeader(body: Uint8Array, maxPixels: number, at: number): Header {
@@ -125,16 +126,6 @@ function readHeader(body: Uint8Array, maxPixels: number, at: number): Header {
   if (compression !== 0 || filter !== 0) throw invalid('its compression or filter method does not exist', at)
   if (interlace !== 0 && interlace !== 1) throw invalid(`interlace method ${interlace} does not exist`, at)
   return { width, height, depth, colourType, isInterlaced: interlace === 1 }
-}
-
-function concatenate(chunks: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, at)
-    at += chunk.length
-  }
-  return whole
 }
 
 function inflate(compressed: Uint8Array, size: number): Uint8Array {

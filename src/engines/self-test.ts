@@ -9,7 +9,7 @@ import type { KnownDType } from '../core/model/dtype'
 import { encodeParts } from '../core/onnx/encode-parts'
 import type { NamedValues, NumericArray } from '../core/pass/tensor-value'
 import type { EngineFacts, EngineSession, OpenOptions } from './engine'
-import { joinParts } from './join-parts'
+import { joinParts } from '../core/numeric/join-parts'
 
 interface SelfTest {
   readonly name: string

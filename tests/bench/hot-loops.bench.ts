@@ -9,7 +9,7 @@ import { channelLayout, quantizeChannels } from '../../src/core/numeric/quantize
 import { bytesOf, makeTensor } from '../../src/core/model/tensor'
 import { decodeModel } from '../../src/core/onnx/decode'
 import { encodeParts } from '../../src/core/onnx/encode-parts'
-import { joinParts } from '../../src/engines/join-parts'
+import { joinParts } from '../../src/core/numeric/join-parts'
 import { buildModel, node } from '../fixtures/build-model'
 
 const DIMS = [1024, 1024] as const

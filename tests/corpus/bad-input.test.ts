@@ -15,7 +15,7 @@ import { seededRng } from '../../src/core/numeric/rng'
 import { decodeModel } from '../../src/core/onnx/decode'
 import { encodeParts } from '../../src/core/onnx/encode-parts'
 import { attachExternalData } from '../../src/core/onnx/external-data'
-import { joinParts } from '../../src/engines/join-parts'
+import { joinParts } from '../../src/core/numeric/join-parts'
 
 const fixtures = join(import.meta.dirname, '../fixtures')
 const read = (file: string): Uint8Array => new Uint8Array(readFileSync(join(fixtures, file)))

@@ -9,7 +9,7 @@ import { seededRng } from '../../src/core/numeric/rng'
 import { decodeModel } from '../../src/core/onnx/decode'
 import { encodeParts } from '../../src/core/onnx/encode-parts'
 import type { NamedValues, TensorValue } from '../../src/core/pass/tensor-value'
-import { joinParts } from '../../src/engines/join-parts'
+import { joinParts } from '../../src/core/numeric/join-parts'
 import { createNodeEngine } from '../../workers/host/ort-runtime-node'
 
 const root = join(import.meta.dirname, '../..')

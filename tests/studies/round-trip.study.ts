@@ -13,7 +13,7 @@ import { verifyGraph } from '../../src/core/model/verify-graph'
 import { decodeModel } from '../../src/core/onnx/decode'
 import { encodeParts } from '../../src/core/onnx/encode-parts'
 import { raiseOpset } from '../../src/core/onnx/raise-opset'
-import { joinParts } from '../../src/engines/join-parts'
+import { joinParts } from '../../src/core/numeric/join-parts'
 import { createNodeEngine } from '../../workers/host/ort-runtime-node'
 import { compareRuns, compareWithStated, type Outcome } from '../corpus/operator-case'
 

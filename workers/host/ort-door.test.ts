@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { encodeParts } from '../../src/core/onnx/encode-parts'
 import type { NamedValues } from '../../src/core/pass/tensor-value'
-import { joinParts } from '../../src/engines/join-parts'
+import { joinParts } from '../../src/core/numeric/join-parts'
 import { buildModel, node, type ModelParts } from '../../tests/fixtures/build-model'
 import { inferencePort } from './ort-door'
 import { createNodeEngine } from './ort-runtime-node'

@@ -15,7 +15,7 @@ import type {
   EngineTensorInfo,
   OpenOptions,
 } from '../../src/engines/engine'
-import { joinParts } from '../../src/engines/join-parts'
+import { joinParts } from '../../src/core/numeric/join-parts'
 import { runSelfTests } from '../../src/engines/self-test'
 import { asEngineError } from './ort-errors'
 import { fromRuntimeTensor, runtimeDType, toRuntimeTensor } from './ort-tensor'

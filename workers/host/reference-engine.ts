@@ -7,7 +7,7 @@ import { releaseProxy, transfer, wrap, type Remote } from 'comlink'
 import { fromWireError, LabError } from '../../src/core/errors/lab-error'
 import type { InferencePort } from '../../src/core/pass/pass-context'
 import type { EngineSession, OpenOptions } from '../../src/engines/engine'
-import { joinParts } from '../../src/engines/join-parts'
+import { joinParts } from '../../src/core/numeric/join-parts'
 import type { InferenceApi, JobReply } from './protocol'
 
 /** `signal` ends the engine, even in the middle of an inference; what is pending then rejects with `job/cancelled`. */

@@ -8,6 +8,7 @@ import { inferShapes, type InferredTypes, type TypeScope } from '../model/infer-
 import { onnxOpset, type Model, type ModelFunction } from '../model/model'
 import { subgraphs, type Attribute, type Node } from '../model/node'
 import type { Tensor } from '../model/tensor'
+import { withoutWeightInputs } from '../model/weight-inputs'
 import { MAX_OPSET, MIN_OPSET, upgradeNode } from './op-upgrades.table'
 import { irForOpset } from './opset.table'
 import type { UpgradeContext } from './upgrade-edits'
@@ -25,7 +26,8 @@ export function raiseOpset(model: Model, wanted: number): Model {
   }
   const types = inferShapes(model)
   const names = new NamePool(model)
-  const graph = model.irVersion < IR_WITH_OVERRIDABLE_WEIGHTS ? withoutWeightInputs(model.graph) : model.graph
+  // In the raised version a weight among the inputs would be a default to override, not the constant it was.
+  const { graph } = withoutWeightInputs(model)
   return {
     ...model,
     irVersion: Math.max(model.irVersion, irForOpset(wanted)),
@@ -34,15 +36,6 @@ export function raiseOpset(model: Model, wanted: number): Model {
     functions: model.functions.map((owner) => raiseFunction(owner, names, wanted)),
   }
 }
-
-/** Before this IR version every weight had to be listed as an input as well; from it on, that makes it a default to override. */
-const IR_WITH_OVERRIDABLE_WEIGHTS = 4
-
-/** Keeps weights the constants they were: in the raised version they must not be listed as inputs. */
-const withoutWeightInputs = (graph: Graph): Graph => ({
-  ...graph,
-  inputs: graph.inputs.filter(({ name }) => !graph.initializers.has(name)),
-})
 
 interface Raise {
   readonly names: NamePool

@@ -3,6 +3,7 @@
 // of bodies and functions (which may call each other without end) by `MAX_VISITS`; beyond that only declarations count.
 
 import { LabError } from '../../errors/lab-error'
+import { IR_OF_BARE_INITIALIZERS } from '../../onnx/opset.table'
 import type { Graph } from '../graph'
 import { constantNodeTensor } from '../graph-index'
 import type { Model, ModelFunction } from '../model'
@@ -99,7 +100,7 @@ class Inference {
 
   constructor(model: Model, free: Readonly<Record<string, number>>) {
     this.#free = free
-    this.#inputsReplaceInitializers = model.irVersion >= 4
+    this.#inputsReplaceInitializers = model.irVersion >= IR_OF_BARE_INITIALIZERS
     this.#functions = new Map(model.functions.map((made) => [functionKey(made.domain, made.name, made.overload), made]))
   }
 

@@ -1,4 +1,4 @@
-// Engines want a model in one piece, the encoder gives it in parts.
+// Byte chunks in one piece: engines want a model whole where the encoder gives parts, and a PNG spreads its pixels over chunks.
 
 /** A new buffer of its own, which the caller may move to another thread. */
 export function joinParts(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
