@@ -22,8 +22,8 @@ const queued = <I extends EngineConfig, O>(body: (input: I, context: JobContext)
 
 const api: EngineApi & InferenceApi = {
   start: queued(async (config) => {
-    const { facts } = await host.engine(config)
-    return { facts, environment: probeEnvironment(facts, config.page.isVisible) }
+    const { facts, startMs } = await host.engine(config)
+    return { facts, environment: probeEnvironment(facts, config.page), startMs }
   }),
   describe: queued((request) => describeModel(host, request)),
   outputs: queued((request) => runOnce(host, request)),

@@ -26,7 +26,7 @@ export async function openNodeLaboratory(request: LaboratoryRequest): Promise<La
   const config: EngineConfig = {
     engine: engine.engine,
     threads: engine.threads,
-    page: { baseUrl: '', isVisible: true },
+    page: { baseUrl: '' },
   }
   const context: JobContext = {
     signal: new AbortController().signal,
@@ -39,9 +39,10 @@ export async function openNodeLaboratory(request: LaboratoryRequest): Promise<La
     dataset ? { kind: 'values', feeds: await spreadSamples(dataset, count) } : { kind: 'synthetic', seed, count }
   return {
     start: async () => {
-      const { facts } = await host.engine(config)
+      const { facts, startMs } = await host.engine(config)
       // Node 20 has no `navigator` to tell the number of cores.
-      return { facts, environment: { ...probeEnvironment(facts, true), hardwareConcurrency: availableParallelism() } }
+      const environment = { ...probeEnvironment(facts, config.page), hardwareConcurrency: availableParallelism() }
+      return { facts, environment, startMs }
     },
     engineCheck: async (model, samples) =>
       runEngineCheck(host, { ...config, model: file(model), inputs: await inputs(samples), freeDimensions }, context),

@@ -19,7 +19,7 @@ interface Contender extends ColdStart {
 
 /** Throws `options/invalid` for fewer than two variants and what opening, running or `compareLatency` throw. */
 export async function raceVariants(engine: Engine, request: Request, context: JobContext): Promise<LatencyJobResult> {
-  const environment = probeEnvironment(engine.facts, request.page.isVisible)
+  const environment = probeEnvironment(engine.facts, request.page)
   const contenders: Contender[] = []
   try {
     const inputs = await openContenders(engine, request, context, contenders)
@@ -31,7 +31,7 @@ export async function raceVariants(engine: Engine, request: Request, context: Jo
       firstRunMs,
     }))
     const { isSynthetic, freeDimensions } = inputs
-    return { comparison, variants, isSynthetic, freeDimensions, environment }
+    return { comparison, variants, isSynthetic, freeDimensions, residency: request.residency ?? 'cpu', environment }
   } finally {
     for (const contender of contenders) await contender?.session.close()
   }

@@ -1,28 +1,41 @@
 // Finds out the conditions of a measurement where it runs (a worker or Node): coarse facts by probing, for the record that is stored
-// with every result.
+// with every result. What only a page can see comes with the request (`PageFacts`).
 
 import { version } from '../../package.json'
 import type { EngineFacts } from '../../src/engines/engine'
-import type { EnvironmentRecord } from '../../src/engines/environment-record'
+import type { EnvironmentRecord, PageEnvironment } from '../../src/engines/environment-record'
 import { measureTimerStep } from '../../src/measure/timer-step'
+import type { PageFacts } from './protocol'
 
-/** `pageVisible`: as the page saw it when it asked. Takes a few milliseconds, with a coarse timer up to 50. */
-export function probeEnvironment(engine: EngineFacts, pageVisible: boolean): EnvironmentRecord {
+/** Takes a few milliseconds, with a coarse timer up to 50. Whoever times something fills in `conditions.end`. */
+export function probeEnvironment(engine: EngineFacts, page: PageFacts): EnvironmentRecord {
+  const { screenHz, conditions } = page.environment ?? NO_PAGE
   return {
     engine,
     where: isNode ? 'node' : 'browser',
     crossOriginIsolated: globalThis.crossOriginIsolated === true,
     timerStepMs: measureTimerStep(() => performance.now()),
-    hardwareConcurrency: globalThis.navigator?.hardwareConcurrency ?? 1,
-    pageVisible,
+    hardwareConcurrency: host.navigator?.hardwareConcurrency ?? 1,
+    deviceMemoryGB: host.navigator?.deviceMemory ?? null,
+    screenHz,
+    conditions: { start: conditions, end: null },
     browser: runtimeName(),
     appVersion: version,
   }
 }
 
+const NO_PAGE: PageEnvironment = {
+  screenHz: null,
+  conditions: { pageVisible: true, power: null, isSavingPower: null, pressure: null },
+}
+
 interface Host {
   readonly process?: { readonly versions?: { readonly node?: string } }
-  readonly navigator?: { readonly userAgentData?: { readonly brands: readonly { brand: string; version: string }[] } }
+  readonly navigator?: {
+    readonly hardwareConcurrency?: number
+    readonly deviceMemory?: number
+    readonly userAgentData?: { readonly brands: readonly { brand: string; version: string }[] }
+  }
 }
 const host = globalThis as Host
 const nodeVersion = host.process?.versions?.node

@@ -7,8 +7,15 @@ import type { NamedValues } from '../../src/core/pass/tensor-value'
 import type { StepReport } from '../../src/core/pass/run-recipe'
 import type { Recipe } from '../../src/core/recipe/recipe'
 import type { ModelSummary } from '../../src/core/report/model-summary'
-import type { EngineFacts, EngineId, EngineSession, EngineTensorInfo, OpenOptions } from '../../src/engines/engine'
-import type { EnvironmentRecord } from '../../src/engines/environment-record'
+import type {
+  AnsweringSession,
+  EngineFacts,
+  EngineId,
+  EngineTensorInfo,
+  OpenOptions,
+  Residency,
+} from '../../src/engines/engine'
+import type { EnvironmentRecord, PageEnvironment } from '../../src/engines/environment-record'
 import type { LatencyComparison, WarmUpRule } from '../../src/measure/latency-comparison'
 import type { EngineCheck } from '../../src/measure/engine-check'
 import type { Fidelity } from '../../src/measure/fidelity'
@@ -47,7 +54,8 @@ export type DatasetRef =
 export interface PageFacts {
   /** Bundled data are fetched relative to it, from the page's own origin. */
   readonly baseUrl: string
-  readonly isVisible: boolean
+  /** Absent outside a page. */
+  readonly environment?: PageEnvironment
 }
 
 // compress.worker.ts
@@ -78,6 +86,8 @@ export interface Compression {
   /** As run: with the calibration ranges filled in. */
   readonly recipe: Recipe
   readonly recipeKey: string
+  /** SHA-256 of the resulting file, hex; null when there is no memory left to read it back. */
+  readonly sha256: string | null
 }
 
 export interface CompressApi {
@@ -100,6 +110,8 @@ export interface EngineConfig {
 export interface EngineStart {
   readonly facts: EngineFacts
   readonly environment: EnvironmentRecord
+  /** Loading, compiling and starting the runtime in this worker, ms: cold start of its own, apart from model, session and first run. */
+  readonly startMs: number
 }
 
 /** Free dimensions by name; what is not given gets a stated default. */
@@ -136,6 +148,8 @@ export interface LatencyJobRequest {
   readonly seconds: number
   /** Half width of "the same"; the procedure's default when absent. */
   readonly margin?: number | undefined
+  /** What the timed region holds; `cpu`, end to end, when absent. */
+  readonly residency?: Residency | undefined
   /** For tests; the procedure's rule when absent. */
   readonly warmUp?: WarmUpRule | undefined
   readonly seed: number
@@ -154,6 +168,8 @@ export interface LatencyJobResult {
   readonly variants: readonly ColdStart[]
   readonly isSynthetic: boolean
   readonly freeDimensions: FreeDimensions
+  /** What the timed region held. */
+  readonly residency: Residency
   readonly environment: EnvironmentRecord
 }
 
@@ -220,7 +236,7 @@ export interface InferenceApi {
     model: Uint8Array<ArrayBuffer>,
     options: Omit<OpenOptions, 'optimization'>,
   ): Promise<
-    JobReply<Pick<EngineSession, 'inputNames' | 'outputNames' | 'inputs' | 'outputs' | 'sessionMs'> & { id: number }>
+    JobReply<Pick<AnsweringSession, 'inputNames' | 'outputNames' | 'inputs' | 'outputs' | 'sessionMs'> & { id: number }>
   >
   runSession(id: number, feeds: NamedValues, wanted?: readonly string[]): Promise<JobReply<NamedValues>>
   closeSession(id: number): Promise<JobReply<void>>

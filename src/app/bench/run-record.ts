@@ -23,7 +23,7 @@ export interface RunRecord {
   /** As asked for; `compression.recipe` is the one as run. */
   readonly recipe: Recipe
   readonly engine?: EngineStart
-  readonly compression?: Pick<Compression, 'summary' | 'report' | 'recipe' | 'recipeKey'>
+  readonly compression?: Pick<Compression, 'summary' | 'report' | 'recipe' | 'recipeKey' | 'sha256'>
   /** Original and variant on this engine against the reference. */
   readonly engineChecks?: readonly [EngineCheck, EngineCheck]
   readonly fidelity?: FidelityResult
