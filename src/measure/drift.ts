@@ -1,24 +1,36 @@
 // Finds one upward step in the pace of a comparison: a device that throttles. The pairing cancels it in the ratios; the milliseconds
 // of single variants mean different things before and after, so the report splits them there.
 
-import { ascending, median, sortedQuantile } from './quantiles'
+import { ascending, sortedQuantile } from './quantiles'
 
+/** A device that became slower during a run (throttling). */
 export interface Drift {
   /** Index of the first block after the step, among the blocks that count. */
   readonly atBlock: number
-  /** Slowdown of the geometric mean over all variants, above 1. */
+  /** Slow-down of the pace, above 1, of the geometric mean over all variants. */
   readonly factor: number
-  /** Median slot value per variant before and after, ms. */
-  readonly beforeMs: readonly number[]
-  readonly afterMs: readonly number[]
+  /** Which series showed it. */
+  readonly seenIn: readonly ('blocks' | 'sentinel')[]
+}
+
+/** One timing of a small fixed workload, which has nothing to do with the models. */
+export interface SentinelReading {
+  readonly atMs: number
+  /** Blocks that counted when it was taken. */
+  readonly block: number
+  /** Time of the fixed workload, ms. */
+  readonly ms: number
 }
 
 /** Fewer blocks than this on one side do not make a step. */
 const MIN_SIDE = 5
 const MIN_FACTOR = 1.1
 
-/** `slotValuesMs[variant]` holds two values a block, in order. Null without a clear step of at least 10 %. */
-export function findDrift(slotValuesMs: readonly (readonly number[])[]): Drift | null {
+/** `slotValuesMs[variant]` holds two values a block, in order. `sentinel`: in order of time. Null without a clear step. */
+export function findDrift(
+  slotValuesMs: readonly (readonly number[])[],
+  sentinel: readonly SentinelReading[],
+): Drift | null {
   const blocks = Math.floor((slotValuesMs[0]?.length ?? 0) / 2)
   const levels = Array.from({ length: blocks }, (_, block) => blockLevel(slotValuesMs, block))
   const atBlock = bestSplit(levels)
@@ -28,12 +40,7 @@ export function findDrift(slotValuesMs: readonly (readonly number[])[]): Drift |
   const factor = Math.exp(sortedQuantile(after, 0.5) - sortedQuantile(before, 0.5))
   // Most blocks after the step must be slower than most before it; otherwise it is noise that a split happened to fit.
   if (factor < MIN_FACTOR || sortedQuantile(after, 0.1) < sortedQuantile(before, 0.9)) return null
-  return {
-    atBlock,
-    factor,
-    beforeMs: slotValuesMs.map((values) => median(values.slice(0, 2 * atBlock))),
-    afterMs: slotValuesMs.map((values) => median(values.slice(2 * atBlock))),
-  }
+  return { atBlock, factor, seenIn: ['blocks'] }
 }
 
 function blockLevel(slotValuesMs: readonly (readonly number[])[], block: number): number {
