@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { LabError } from '../core/errors/lab-error'
 import { seededRng } from '../core/numeric/rng'
 import { compareLatency } from './compare-latency'
-import type { LatencyProgress, LatencyRequest } from './latency-comparison'
+import { localContender } from './contender'
+import type { HostEvent, LatencyProgress, LatencyRequest } from './latency-comparison'
 import { planSampling, planSlot } from './sampling-plan'
 
 interface Call {
@@ -19,25 +20,31 @@ interface Bench {
   readonly request: LatencyRequest
 }
 
+const INPUTS = 4
+
 /** `runMs(variant, run, timeMs)`: how long run number `run` of a variant takes. */
 function bench(
   runMs: (variant: number, run: number, timeMs: number) => number,
-  change: Partial<LatencyRequest> = {},
+  change: Partial<LatencyRequest> & { readonly variantCount?: number } = {},
 ): Bench {
   const calls: Call[] = []
   const progress: LatencyProgress[] = []
   const runs: number[] = []
   let time = 1000
+  const now = (): number => time
+  const checkpoint = change.checkpoint ?? (() => Promise.resolve())
+  const run = (variant: number, input: number): Promise<void> => {
+    calls.push({ variant, input, startMs: time })
+    runs[variant] = (runs[variant] ?? 0) + 1
+    time += runMs(variant, runs[variant] - 1, time)
+    return Promise.resolve()
+  }
+  const contenders = Array.from({ length: change.variantCount ?? 2 }, (_, variant) =>
+    localContender({ run: (input) => run(variant, input), inputCount: INPUTS, now: change.now ?? now, checkpoint }),
+  )
   const request: LatencyRequest = {
-    variantCount: 2,
-    inputCount: 4,
-    run: (variant, input) => {
-      calls.push({ variant, input, startMs: time })
-      runs[variant] = (runs[variant] ?? 0) + 1
-      time += runMs(variant, runs[variant] - 1, time)
-      return Promise.resolve()
-    },
-    now: () => time,
+    contenders,
+    now,
     timerStepMs: 0.005,
     budgetMs: 10_000,
     rng: seededRng(1),
@@ -60,7 +67,7 @@ describe('a comparison of latencies', () => {
       const { calls, request, progress } = bench(() => ms)
       const { variants, warmUpMs } = await compareLatency(request)
       const expected = Math.max(60, Math.ceil(3000 / ms))
-      expect(variants.map(({ warmUpRuns }) => warmUpRuns)).toEqual([expected, expected])
+      expect(variants.map(({ warmUpMs }) => warmUpMs.length)).toEqual([expected, expected])
       expect(warmUpMs).toBeCloseTo(2 * expected * ms, 6)
       expect(calls.slice(0, 2 * expected).map(({ variant }) => variant)).toEqual([
         ...Array.from({ length: expected }, () => 0),
@@ -196,11 +203,13 @@ describe('throttling', () => {
   it('splits the report and leaves the ratio alone', async () => {
     const noise = noisy(9)
     const { request } = bench((_, __, time) => noise(time > 11_000 ? 14 : 10), { margin: 0.0001 })
-    const { drift, pairs } = await compareLatency(request)
+    const { drift, pairs, variants, figuresFrom } = await compareLatency(request)
     expect(drift?.factor).toBeCloseTo(1.4, 1)
     expect(drift?.atBlock).toBeGreaterThan(5)
-    expect(drift?.beforeMs[0]).toBeCloseTo(10, 0)
-    expect(drift?.afterMs[0]).toBeCloseTo(14, 0)
+    expect(drift?.parts[0].medianMs[0]).toBeCloseTo(10, 0)
+    expect(drift?.parts[1].medianMs[0]).toBeCloseTo(14, 0)
+    expect(figuresFrom).toBe('before-drift')
+    expect(variants[0]?.medianMs).toBe(drift?.parts[0].medianMs[0])
     expect(pairs[0]?.ratio).toBeCloseTo(1, 1)
   })
 
@@ -214,16 +223,19 @@ describe('a hidden page', () => {
   it('voids its block, which is counted and run again', async () => {
     const noise = noisy(11)
     let asked = 0
-    // Asked twice a block; true at the end of the third.
-    const wasDisturbed = (): boolean => ++asked === 6
-    const { request } = bench(() => noise(10), { wasDisturbed })
-    const { voidedBlocks, pairs, variants } = await compareLatency(request)
-    expect(voidedBlocks).toEqual({ disturbed: 1, restarted: 0 })
+    // Asked before a block and after each of its four slots: this is the end of the third block.
+    const takeEvents = (): readonly HostEvent[] => (++asked === 15 ? ['hidden'] : [])
+    const { request } = bench(() => noise(10), { takeEvents })
+    const { voidedBlocks, pairs, variants, events, trace } = await compareLatency(request)
+    expect(voidedBlocks).toEqual({ hidden: 1, restarted: 0, deviceLost: 0 })
+    expect(events).toMatchObject([{ kind: 'hidden', block: 2 }])
+    expect(trace.filter(({ voided }) => voided === 'hidden')).toHaveLength(4)
+    expect(trace.filter(({ voided }) => voided === null)).toHaveLength(4 * (pairs[0]?.blocks ?? NaN))
     expect(variants[0]?.slotValuesMs).toHaveLength(2 * (pairs[0]?.blocks ?? NaN))
   })
 
   it('during every block ends with an error that says so', async () => {
-    const { request } = bench(() => 10, { wasDisturbed: () => true })
+    const { request } = bench(() => 10, { takeEvents: () => ['hidden'] })
     await expect(compareLatency(request)).rejects.toMatchObject({ code: 'engine/failed', message: /page was hidden/ })
   })
 })
@@ -233,7 +245,7 @@ describe('a cancel', () => {
     let checkpoints = 0
     const cancelled = new LabError('job/cancelled', 'Cancelled.')
     const { request, calls } = bench(() => 10, {
-      checkpoint: () => (++checkpoints > 605 ? Promise.reject(cancelled) : Promise.resolve()),
+      checkpoint: () => (++checkpoints > 602 + 5 ? Promise.reject(cancelled) : Promise.resolve()),
     })
     await expect(compareLatency(request)).rejects.toBe(cancelled)
     expect(calls).toHaveLength(600 + 5 * 6)
@@ -251,14 +263,14 @@ describe('the plan of a slot', () => {
 
   it('gives a coarse clock a value per inference that is right within a step of the batch', async () => {
     let exact = 0
-    const { request } = bench(() => 0, { timerStepMs: 1, now: () => Math.floor(exact) })
-    const { variants, pairs } = await compareLatency({
-      ...request,
-      run: (variant) => {
+    const { request } = bench(
+      (variant) => {
         exact += variant === 0 ? 0.7 : 0.35
-        return Promise.resolve()
+        return 0
       },
-    })
+      { timerStepMs: 1, now: () => Math.floor(exact) },
+    )
+    const { variants, pairs } = await compareLatency(request)
     expect(variants[0]).toMatchObject({ isBatched: true })
     expect(variants[0]).not.toHaveProperty('p90Ms')
     expect(variants[0]?.medianMs).toBeCloseTo(0.7, 1)
@@ -271,21 +283,21 @@ describe('the looks', () => {
   it('are at the planned fractions, and none below ten blocks', () => {
     expect(planSampling(256_000, 1000)).toEqual({
       blocks: 256,
+      finalZ: 2.12,
       looks: [41, 56, 79, 115, 172, 256].map((blocks, index) => ({
         blocks,
         z: [2.97, 2.96, 2.8, 2.6, 2.37, 2.12][index],
       })),
     })
     expect(planSampling(20_000, 1000).looks.map(({ blocks }) => blocks)).toEqual([13, 20])
-    expect(planSampling(9000, 1000)).toEqual({ blocks: 9, looks: [] })
+    expect(planSampling(9000, 1000)).toEqual({ blocks: 9, looks: [], finalZ: 2.12 })
     expect(planSampling(1e9, 1000).blocks).toBe(256)
     expect(planSampling(1, 1000).blocks).toBe(1)
   })
 })
 
 it.each([
-  ['variantCount', { variantCount: 1 }],
-  ['inputCount', { inputCount: 0 }],
+  ['contenders', { variantCount: 1 }],
   ['timerStepMs', { timerStepMs: Infinity }],
   ['budgetMs', { budgetMs: 0 }],
   ['margin', { margin: 0 }],
@@ -295,6 +307,11 @@ it.each([
     code: 'options/invalid',
     details: { path },
   })
+})
+
+it('a contender without inputs is refused by name', () => {
+  const nothing = { run: () => Promise.resolve(), now: () => 0, checkpoint: () => Promise.resolve() }
+  expect(() => localContender({ ...nothing, inputCount: 0 })).toThrow(/inputCount/)
 })
 
 it('a clock that stands still is refused', async () => {

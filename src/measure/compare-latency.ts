@@ -1,76 +1,88 @@
-// Compares the latency of variants with their original by the procedure of docs/measuring.md: warm-up, slots in randomised blocks,
+// Compares the latency of contenders with the first of them by the procedure of docs/measuring.md: warm-up, slots in randomised blocks,
 // planned looks, one decision per pair. It owns no session and no clock: the host gives both. “Wrong answers” is not decided here.
 
 import { LabError } from '../core/errors/lab-error'
-import { findDrift } from './drift'
+import { liveBand } from './confidence-sequence'
+import type { WarmUpRule } from './contender'
+import { Journal } from './journal'
 import { watchForSpeedUp } from './late-speed-up'
-import type { LatencyComparison, LatencyRequest, VariantLatency, WarmUpRule } from './latency-comparison'
+import type { LatencyComparison, LatencyMode, LatencyRequest, TracedSlot, VoidReason } from './latency-comparison'
+import { reportComparison } from './latency-report'
 import { pairTest, type PairDecision, type PairTest } from './pair-test'
-import { ascending, median, sortedQuantile } from './quantiles'
-import { blockOrder, planSampling, planSlot, type SamplingPlan, type SlotPlan } from './sampling-plan'
-import { timeSlot, type Slot } from './slot'
-import { warmUp, type WarmUp } from './warm-up'
+import { blockOrder, planSampling, planSlot, SUSTAINED_PLAN, type SamplingPlan, type SlotPlan } from './sampling-plan'
+import { startSentinel, type Sentinel } from './sentinel'
+import { slotValueMs } from './slot'
+import { warmUp } from './warm-up'
 
 const DEFAULT_MARGIN = 0.02
 const DEFAULT_WARM_UP: WarmUpRule = { minRuns: 60, minMs: 3000 }
+/** Sustained runs have longer slots, so that half an hour of them fits into memory. */
+const SUSTAINED_SLOT_MS = 250
+/** A device that is lost more often than this is not worth timing. */
+const MAX_RECOVERIES = 3
 
-/** What counts since the last restart. Slots per variant, two a block, in order. */
+interface Settings {
+  readonly mode: LatencyMode
+  readonly margin: number
+  readonly rule: WarmUpRule
+}
+
+/** What counts since the last restart. */
 interface Sampling {
   readonly plan: SamplingPlan
-  /** Typical time of one inference per variant, ms, that the plan rests on. */
+  /** Typical time of one inference per contender, ms, that the plan rests on. */
   readonly runMs: readonly number[]
   readonly slotPlans: readonly SlotPlan[]
-  readonly slots: readonly Slot[][]
   readonly watches: readonly ReturnType<typeof watchForSpeedUp>[]
   readonly tests: readonly PairTest[]
+  readonly bands: readonly ReturnType<typeof liveBand>[]
   blocks: number
 }
 
-interface Voided {
-  restarts: number
-  disturbed: number
-  restarted: number
-}
-
 /**
- * Runs until every pair is decided or the budget is spent. Throws what `run` or `checkpoint` throws, `options/invalid` for a
+ * Runs until every pair is decided or the budget is spent. Throws what contenders and `checkpoint` throw, `options/invalid` for a
  * request that cannot be measured, and `engine/failed` when the page was hidden during every block.
  */
 export async function compareLatency(request: LatencyRequest): Promise<LatencyComparison> {
-  const margin = request.margin ?? DEFAULT_MARGIN
-  const rule = request.warmUp ?? DEFAULT_WARM_UP
-  verifyRequest(request, margin, rule)
+  const { mode = 'compare', margin = DEFAULT_MARGIN, warmUp: rule = DEFAULT_WARM_UP } = request
+  const settings: Settings = { mode, margin, rule }
+  verifyRequest(request, settings)
   const warm = await warmUp(request, rule)
-  const voided: Voided = { restarts: 0, disturbed: 0, restarted: 0 }
+  const sentinel = await startSentinel(request.sentinel, request.timerStepMs)
   const started = request.now()
   const elapsed = (): number => request.now() - started
+  const journal = new Journal(elapsed)
 
-  let sampling = startSampling(request, margin, warm.runMs, request.budgetMs)
+  let sampling = startSampling(request, settings, warm.runMs, request.budgetMs)
   let decisions: readonly PairDecision[] | null = null
   while (!decisions) {
-    const outcome = await runBlock(request, sampling)
-    if (outcome.kind === 'speed-up') {
-      voided.restarts++
-      voided.restarted += sampling.blocks + 1
-      sampling = startSampling(request, margin, paceAfter(sampling, outcome.slots), request.budgetMs - elapsed())
-    } else if (outcome.kind === 'disturbed') {
-      voided.disturbed++
-    } else {
-      decisions = addBlock(sampling, outcome.slots)
+    const outcome = await runBlock(request, settings, sampling, { journal, sentinel })
+    if (outcome.kind === 'counts') decisions = addBlock(sampling, outcome.slots)
+    else journal.voidSlots(outcome.slots, outcome.kind)
+    if (outcome.kind === 'restarted') {
+      journal.voidAll('restarted')
+      sampling = startSampling(request, settings, paceAfter(sampling, outcome.slots), request.budgetMs - elapsed())
+    } else if (outcome.kind === 'deviceLost') {
+      // Fresh sessions are cold: shaders and code are compiled again.
+      journal.voidAll('deviceLost')
+      const { runMs } = await warmUp(request, rule)
+      sampling = startSampling(request, settings, runMs, request.budgetMs - elapsed())
     }
-    decisions ??= elapsed() >= request.budgetMs ? finish(sampling, voided) : null
+    decisions ??= elapsed() >= request.budgetMs ? finish(sampling, journal) : null
     reportProgress(request, sampling, elapsed(), decisions !== null)
   }
-  return report(request, { margin, rule, warm, sampling, voided, decisions, samplingMs: elapsed() })
+  const { budgetMs, timerStepMs } = request
+  const { plan, slotPlans } = sampling
+  const facts = { ...settings, budgetMs, timerStepMs, plan, slotPlans, warm, decisions, samplingMs: elapsed() }
+  return reportComparison(facts, journal, sentinel.readings)
 }
 
-function verifyRequest(request: LatencyRequest, margin: number, rule: WarmUpRule): void {
+function verifyRequest(request: LatencyRequest, { margin, rule }: Settings): void {
   const refuse = (path: string, expected: string, got: number): never => {
     const message = `A latency comparison needs ${path} to be ${expected}, not ${got}.`
     throw new LabError('options/invalid', message, { path, expected, got })
   }
-  if (!(request.variantCount >= 2)) refuse('variantCount', 'at least 2', request.variantCount)
-  if (!(request.inputCount >= 1)) refuse('inputCount', 'at least 1', request.inputCount)
+  if (!(request.contenders.length >= 2)) refuse('contenders', 'at least 2', request.contenders.length)
   if (!(request.timerStepMs > 0 && request.timerStepMs < Infinity))
     refuse('timerStepMs', 'above 0 and finite', request.timerStepMs)
   if (!(request.budgetMs > 0)) refuse('budgetMs', 'above 0', request.budgetMs)
@@ -78,121 +90,132 @@ function verifyRequest(request: LatencyRequest, margin: number, rule: WarmUpRule
   if (!(rule.minRuns >= 1)) refuse('warmUp.minRuns', 'at least 1', rule.minRuns)
 }
 
-function startSampling(request: LatencyRequest, margin: number, runMs: readonly number[], leftMs: number): Sampling {
-  const slotPlans = runMs.map((time) => planSlot(time, request.timerStepMs))
+function startSampling(
+  { timerStepMs }: LatencyRequest,
+  { mode, margin }: Settings,
+  runMs: readonly number[],
+  leftMs: number,
+): Sampling {
+  const slotPlans = runMs.map((time) => planSlot(time, timerStepMs, mode === 'sustained' ? SUSTAINED_SLOT_MS : 0))
   const blockMs = slotPlans.reduce((sum, { runs }, variant) => sum + 2 * (runs + 1) * (runMs[variant] ?? 0), 0)
-  const plan = planSampling(leftMs, blockMs)
+  const plan = mode === 'sustained' ? SUSTAINED_PLAN : planSampling(leftMs, blockMs)
   return {
     plan,
     runMs,
     slotPlans,
-    slots: runMs.map(() => []),
     watches: runMs.map(watchForSpeedUp),
     tests: runMs.slice(1).map(() => pairTest(plan, margin)),
+    bands: runMs.slice(1).map(liveBand),
     blocks: 0,
   }
 }
 
-type BlockOutcome = { readonly kind: 'counts' | 'disturbed' | 'speed-up'; readonly slots: readonly Slot[][] }
+interface BlockOutcome {
+  readonly kind: 'counts' | VoidReason
+  readonly slots: readonly TracedSlot[]
+}
 
-async function runBlock(request: LatencyRequest, sampling: Sampling): Promise<BlockOutcome> {
-  const slots: Slot[][] = sampling.slotPlans.map(() => [])
-  request.wasDisturbed?.()
-  for (const variant of blockOrder(request.variantCount, request.rng)) {
-    const plan = sampling.slotPlans[variant]
-    const own = slots[variant]
-    if (!plan || !own) continue
-    // By visit, not by run: all variants see the same inputs even where their slots differ in length.
-    const slot = await timeSlot(request, variant, plan, 2 * sampling.blocks + own.length)
-    own.push(slot)
-    for (const sample of slot.samplesMs) if (sampling.watches[variant]?.add(sample)) return { kind: 'speed-up', slots }
+interface Recording {
+  readonly journal: Journal
+  readonly sentinel: Sentinel
+}
+
+async function runBlock(
+  request: LatencyRequest,
+  settings: Settings,
+  sampling: Sampling,
+  { journal, sentinel }: Recording,
+): Promise<BlockOutcome> {
+  const slots: TracedSlot[] = []
+  const visits = sampling.runMs.map(() => 0)
+  // What happened between two blocks concerns no timing.
+  request.takeEvents?.()
+  try {
+    await sentinel.readWhenDue(journal.elapsedMs(), sampling.blocks)
+    for (const variant of blockOrder(request.contenders.length, request.rng)) {
+      // By visit, not by run: all variants see the same inputs even where their slots differ in length.
+      const visit = visits[variant] ?? 0
+      visits[variant] = visit + 1
+      const { slot, isFaster } = await runSlot(request, settings, sampling, { journal, variant, visit })
+      slots.push(slot)
+      if (isFaster) return { kind: 'restarted', slots }
+      const events = request.takeEvents?.() ?? []
+      for (const kind of events) journal.note(kind, sampling.blocks, variant)
+      if (events.includes('hidden')) return { kind: 'hidden', slots }
+    }
+  } catch (error) {
+    const lost = journal.count('device-lost')
+    if (lost >= MAX_RECOVERIES || !(await request.recover?.(error))) throw error
+    journal.note('device-lost', sampling.blocks)
+    return { kind: 'deviceLost', slots }
   }
-  return { kind: request.wasDisturbed?.() ? 'disturbed' : 'counts', slots }
+  return { kind: 'counts', slots }
 }
 
-/** Time of one inference per variant as the newest slots show it. */
-function paceAfter(sampling: Sampling, latest: readonly Slot[][]): readonly number[] {
-  return sampling.runMs.map((runMs, variant) => {
-    const slot = latest[variant]?.at(-1) ?? sampling.slots[variant]?.at(-1)
-    return slot?.valueMs ?? runMs
-  })
+interface SlotPlace {
+  readonly journal: Journal
+  readonly variant: number
+  /** 0 or 1: how often this block has been here before. */
+  readonly visit: number
 }
+
+async function runSlot(
+  request: LatencyRequest,
+  { mode }: Settings,
+  sampling: Sampling,
+  { journal, variant, visit }: SlotPlace,
+): Promise<{ readonly slot: TracedSlot; readonly isFaster: boolean }> {
+  const [contender, plan, watch] = [request.contenders[variant], sampling.slotPlans[variant], sampling.watches[variant]]
+  if (!contender || !plan || !watch) throw new LabError('internal', `There is no contender ${variant}.`)
+  await request.checkpoint()
+  await contender.prepare?.()
+  const atMs = journal.elapsedMs()
+  const times = await contender.timeSlot(plan, (2 * sampling.blocks + visit) * (plan.runs + 1))
+  const valueMs = slotValueMs(times, plan, request.timerStepMs)
+  const { switchMs } = times
+  // Single runs of half an hour would not fit into a phone's memory.
+  const samplesMs = mode === 'sustained' ? [valueMs] : times.samplesMs
+  const slot = journal.addSlot({ variant, atMs, block: sampling.blocks, valueMs, switchMs, samplesMs })
+  // In a sustained run a device that cools down is a finding, not the end of the warm-up.
+  const isFaster = mode === 'compare' && times.samplesMs.map((ms) => watch.add(ms)).includes(true)
+  if (isFaster) journal.note('late-speed-up', sampling.blocks, variant)
+  return { slot, isFaster }
+}
+
+/** Time of one inference per contender as the newest slots show it. */
+const paceAfter = ({ runMs }: Sampling, latest: readonly TracedSlot[]): readonly number[] =>
+  runMs.map((ms, index) => latest.findLast(({ variant }) => variant === index)?.valueMs ?? ms)
 
 /** All decisions, once every pair has one. */
-function addBlock(sampling: Sampling, block: readonly Slot[][]): readonly PairDecision[] | null {
-  const level = (variant: number): number => {
-    const [first, second] = block[variant] ?? []
-    return (Math.log(first?.valueMs ?? NaN) + Math.log(second?.valueMs ?? NaN)) / 2
+function addBlock(sampling: Sampling, slots: readonly TracedSlot[]): readonly PairDecision[] | null {
+  const level = (index: number): number => {
+    const own = slots.filter(({ variant }) => variant === index)
+    return own.reduce((sum, { valueMs }) => sum + Math.log(valueMs), 0) / own.length
   }
   sampling.blocks++
-  sampling.slots.forEach((slots, variant) => slots.push(...(block[variant] ?? [])))
-  const decisions = sampling.tests.map((test, index) => test.add(level(index + 1) - level(0)))
+  const decisions = sampling.tests.map((test, index) => {
+    const difference = level(index + 1) - level(0)
+    sampling.bands[index]?.add(difference)
+    return test.add(difference)
+  })
   return decisions.every((decision) => decision !== null) ? decisions : null
 }
 
 /** The budget is spent. A restart may have left no block at all; then one more is run. */
-function finish(sampling: Sampling, voided: Voided): readonly PairDecision[] | null {
+function finish(sampling: Sampling, journal: Journal): readonly PairDecision[] | null {
   if (sampling.blocks > 0) return sampling.tests.map((test) => test.finish())
-  if (voided.disturbed === 0) return null
-  const message = `Nothing could be measured: the page was hidden during all ${voided.disturbed} blocks.`
-  throw new LabError('engine/failed', message, { disturbedBlocks: voided.disturbed })
+  const hidden = journal.voidedBlocks.hidden
+  if (hidden === 0) return null
+  const message = `Nothing could be measured: the page was hidden during all ${hidden} blocks.`
+  throw new LabError('engine/failed', message, { hiddenBlocks: hidden })
 }
 
 function reportProgress(request: LatencyRequest, sampling: Sampling, elapsedMs: number, isDone: boolean): void {
-  const fraction = isDone
-    ? 1
-    : Math.max(sampling.blocks / sampling.plan.blocks, Math.min(elapsedMs / request.budgetMs, 1))
+  const { blocks, plan, bands } = sampling
+  const fraction = isDone ? 1 : Math.max(blocks / plan.blocks, Math.min(elapsedMs / request.budgetMs, 1))
   const leftMs = isDone ? 0 : Math.max(request.budgetMs - elapsedMs, 0)
-  request.progress({ phase: 'sampling', fraction, blocks: sampling.blocks, elapsedMs, leftMs })
-}
-
-interface Finished {
-  readonly margin: number
-  readonly rule: WarmUpRule
-  readonly warm: WarmUp
-  readonly sampling: Sampling
-  readonly voided: Voided
-  readonly decisions: readonly PairDecision[]
-  readonly samplingMs: number
-}
-
-function report(request: LatencyRequest, finished: Finished): LatencyComparison {
-  const { margin, rule, warm, sampling, voided, decisions, samplingMs } = finished
-  const variants = sampling.slots.map((slots, variant) =>
-    describeVariant(slots, sampling.slotPlans[variant] ?? { runs: 1, isBatched: false }, warm.runs[variant] ?? 0),
+  const live = bands.flatMap(({ interval }) =>
+    interval ? [[Math.exp(interval[0]), Math.exp(interval[1])] as const] : [],
   )
-  return {
-    variants,
-    pairs: decisions.map((decision, index) => ({ a: 0, b: index + 1, ...decision })),
-    restarts: voided.restarts,
-    voidedBlocks: { disturbed: voided.disturbed, restarted: voided.restarted },
-    plannedBlocks: sampling.plan.blocks,
-    timerStepMs: request.timerStepMs,
-    budgetMs: request.budgetMs,
-    margin,
-    warmUp: rule,
-    warmUpMs: warm.elapsedMs,
-    samplingMs,
-    drift: findDrift(variants.map(({ slotValuesMs }) => slotValuesMs)),
-  }
-}
-
-function describeVariant(slots: readonly Slot[], plan: SlotPlan, warmUpRuns: number): VariantLatency {
-  const slotValuesMs = slots.map(({ valueMs }) => valueMs)
-  const values = ascending(slotValuesMs)
-  const samples = ascending(slots.flatMap(({ samplesMs }) => samplesMs))
-  return {
-    medianMs: sortedQuantile(values, 0.5),
-    q1Ms: sortedQuantile(values, 0.25),
-    q3Ms: sortedQuantile(values, 0.75),
-    minMs: sortedQuantile(values, 0),
-    maxMs: sortedQuantile(values, 1),
-    ...(plan.isBatched ? {} : { p90Ms: sortedQuantile(samples, 0.9) }),
-    slotValuesMs,
-    runs: slots.length * plan.runs,
-    warmUpRuns,
-    switchMedianMs: median(slots.map(({ switchMs }) => switchMs)),
-    runsPerSlot: plan.runs,
-    isBatched: plan.isBatched,
-  }
+  request.progress({ phase: 'sampling', fraction, blocks, elapsedMs, leftMs, bands: live })
 }

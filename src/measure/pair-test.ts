@@ -2,7 +2,7 @@
 // by the rules of docs/measuring.md. Between looks it tells nothing, because every extra look is a chance for a false claim.
 
 import { hodgesLehmann } from './hodges-lehmann'
-import { FINAL_Z, MIN_BLOCKS, type SamplingPlan } from './sampling-plan'
+import { MIN_BLOCKS, type SamplingPlan } from './sampling-plan'
 
 export type LatencyVerdict = 'faster' | 'slower' | 'same' | 'undecided'
 
@@ -51,14 +51,14 @@ export function pairTest(plan: SamplingPlan, margin: number): PairTest {
       const isLast = differences.length >= plan.blocks
       const due = plan.looks.find(({ blocks }) => blocks === differences.length)
       if (!due && !isLast) return null
-      const seen = look(due?.z ?? FINAL_Z)
+      const seen = look(due?.z ?? plan.finalZ)
       if (isLast || seen.verdict !== 'undecided') decision = seen
       return decision
     },
     // Stopping between two looks is covered: the last look's z at an earlier moment only raises the correlation with the looks
     // before it, so less error is spent than planned.
     finish() {
-      decision ??= look(FINAL_Z)
+      decision ??= look(plan.finalZ)
       return decision
     },
   }

@@ -16,7 +16,9 @@ import type {
   Residency,
 } from '../../src/engines/engine'
 import type { EnvironmentRecord, PageEnvironment } from '../../src/engines/environment-record'
-import type { LatencyComparison, WarmUpRule } from '../../src/measure/latency-comparison'
+import type { SlotTimes, WarmUpRule } from '../../src/measure/contender'
+import type { LatencyComparison, LatencyMode } from '../../src/measure/latency-comparison'
+import type { SlotPlan } from '../../src/measure/sampling-plan'
 import type { EngineCheck } from '../../src/measure/engine-check'
 import type { Fidelity } from '../../src/measure/fidelity'
 
@@ -139,13 +141,36 @@ export type InputSource =
   | { readonly kind: 'dataset'; readonly dataset: DatasetRef; readonly count: number }
   | { readonly kind: 'values'; readonly feeds: readonly NamedValues[] }
 
+export interface RaceVariant {
+  readonly label: string
+  readonly model: ModelFile
+  /** Inferences in one run; more than 1 where a known ratio is wanted (self-check). Default 1. */
+  readonly repeat?: number
+  /** Index of an earlier variant whose session this one uses too, instead of one of its own. */
+  readonly sharesSessionWith?: number
+}
+
+/** `in-turn`: only one session is open at a time, because memory forbids more; they are opened for every slot, outside the timing. */
+export type SessionsOpen = 'together' | 'in-turn'
+
+export interface SessionPlan {
+  readonly open: SessionsOpen
+  /** Estimated memory of all sessions together, bytes. */
+  readonly neededBytes: number
+  /** What one page may use, bytes; null where there is no limit to speak of. */
+  readonly capBytes: number | null
+}
+
 export interface LatencyJobRequest {
   /** The first is the original. */
-  readonly variants: readonly { readonly label: string; readonly model: ModelFile }[]
+  readonly variants: readonly RaceVariant[]
   readonly inputs: InputSource
   readonly freeDimensions?: FreeDimensions | undefined
   /** Time to sample, after warm-up. */
   readonly seconds: number
+  readonly mode?: LatencyMode | undefined
+  /** By memory when absent. */
+  readonly sessions?: SessionsOpen | undefined
   /** Half width of "the same"; the procedure's default when absent. */
   readonly margin?: number | undefined
   /** What the timed region holds; `cpu`, end to end, when absent. */
@@ -170,7 +195,28 @@ export interface LatencyJobResult {
   readonly freeDimensions: FreeDimensions
   /** What the timed region held. */
   readonly residency: Residency
+  readonly sessions: SessionPlan
   readonly environment: EnvironmentRecord
+}
+
+/** One model on this worker's engine as a contender of a race over several workers. A worker holds one at a time. */
+export interface ContenderRequest {
+  readonly label: string
+  readonly model: ModelFile
+  readonly inputs: InputSource
+  readonly freeDimensions?: FreeDimensions | undefined
+}
+
+export interface ContenderStart {
+  readonly cold: ColdStart
+  readonly environment: EnvironmentRecord
+  readonly isSynthetic: boolean
+  readonly freeDimensions: FreeDimensions
+}
+
+export interface SlotRequest {
+  readonly plan: SlotPlan
+  readonly firstInput: number
 }
 
 export interface CheckRequest {
@@ -223,6 +269,11 @@ export interface EngineApi {
   start: Job<EngineConfig, EngineStart>
   describe: Job<EngineConfig & InterfaceRequest, ModelInterface>
   compareLatency: Job<EngineConfig & LatencyJobRequest, LatencyJobResult>
+  openContender: Job<EngineConfig & ContenderRequest, ContenderStart>
+  /** Times of all warm-up runs of the open contender, ms. */
+  warmUpContender: Job<EngineConfig & WarmUpRule, readonly number[]>
+  timeSlot: Job<EngineConfig & SlotRequest, SlotTimes>
+  closeContender: Job<EngineConfig, null>
   engineCheck: Job<EngineConfig & CheckRequest, EngineCheck>
   fidelity: Job<EngineConfig & FidelityRequest, FidelityResult>
   accuracy: Job<EngineConfig & AccuracyRequest, Predictions>
