@@ -2,8 +2,10 @@
 
 import { expose } from 'comlink'
 
+import { LabError } from '../src/core/errors/lab-error'
 import { encodeParts } from '../src/core/onnx/encode-parts'
 import { runRecipe, type RecipeHost } from '../src/core/pass/run-recipe'
+import { sha256Hex } from '../src/core/recipe/recipe-key'
 import { summarizeModel } from '../src/core/report/model-summary'
 import { fittedDimensions } from '../src/data/fitted-dimensions'
 import { catalog } from '../src/techniques/catalog'
@@ -12,6 +14,7 @@ import { openDataset } from './host/dataset-source'
 import { job, type JobContext } from './host/job'
 import { openFiles, reopen, type OpenModel } from './host/open-model'
 import type { CompressApi, Compression, CompressRequest, ModelFile, ModelId } from './host/protocol'
+import { readBytes } from './host/read-model-file'
 import { ReferenceEngine } from './host/reference-engine'
 
 /** Decoded models. A cache: requests carry the handles, so a fresh worker reads again what it needs. */
@@ -51,9 +54,20 @@ async function compress(request: CompressRequest, context: JobContext): Promise<
       report: { steps, totalMs },
       recipe,
       recipeKey,
+      sha256: await hashOf(file),
     }
   } finally {
     engine.end()
+  }
+}
+
+/** Null when there is no memory left to read the file back: the result stands without it. */
+async function hashOf(file: Blob): Promise<string | null> {
+  try {
+    return await sha256Hex(await readBytes(file, 'The result'))
+  } catch (error) {
+    if (error instanceof LabError && error.code === 'model/too-large') return null
+    throw error
   }
 }
 

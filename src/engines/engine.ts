@@ -58,6 +58,8 @@ export interface BoundRun {
    * Throws as `EngineSession.run`.
    */
   run(): Promise<void>
+  /** Runs once and reads the outputs on the CPU: to check what `run` computes, never timed. */
+  answer(): Promise<NamedValues>
   /** Gives the inputs' memory back. Closing the session does it too; twice is fine. */
   dispose(): void
 }

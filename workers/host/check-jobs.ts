@@ -4,7 +4,7 @@
 
 import type { NamedValues } from '../../src/core/pass/tensor-value'
 import { decodeModel } from '../../src/core/onnx/decode'
-import type { EngineSession } from '../../src/engines/engine'
+import type { AnsweringSession } from '../../src/engines/engine'
 import { engineCheckOptions } from '../../src/measure/check-options'
 import { checkEngine, type EngineCheck } from '../../src/measure/engine-check'
 import { measureFidelity } from '../../src/measure/fidelity'
@@ -54,7 +54,7 @@ export async function runFidelity(
 
 /** Outputs by session and input. */
 async function runAll(
-  sessions: readonly EngineSession[],
+  sessions: readonly AnsweringSession[],
   feeds: readonly NamedValues[],
   context: JobContext,
 ): Promise<NamedValues[][]> {
@@ -69,7 +69,7 @@ async function runAll(
   return outputs
 }
 
-type OpenReference = (model: ModelFile, freeDimensions?: FreeDimensions) => Promise<EngineSession>
+type OpenReference = (model: ModelFile, freeDimensions?: FreeDimensions) => Promise<AnsweringSession>
 
 async function withReference<T>(
   host: EngineHost,
@@ -97,7 +97,7 @@ async function withOwnReference<T>(
   body: (open: OpenReference) => Promise<T>,
 ): Promise<T> {
   const engine = await host.engine(config)
-  const opened: EngineSession[] = []
+  const opened: AnsweringSession[] = []
   const open: OpenReference = async (model, freeDimensions) => {
     const { session } = await openModel(engine, { model, optimization: 'disabled', freeDimensions })
     opened.push(session)

@@ -6,19 +6,10 @@ import type * as OrtModule from 'onnxruntime-web/wasm'
 
 import { LabError } from '../../src/core/errors/lab-error'
 import type { InferencePort } from '../../src/core/pass/pass-context'
-import type { NamedValues, TensorValue } from '../../src/core/pass/tensor-value'
-import type {
-  Engine,
-  EngineFacts,
-  EngineId,
-  EngineSession,
-  EngineTensorInfo,
-  OpenOptions,
-} from '../../src/engines/engine'
+import type { Engine, EngineFacts, EngineId, EngineSession, OpenOptions } from '../../src/engines/engine'
 import { joinParts } from '../../src/core/numeric/join-parts'
 import { runSelfTests } from '../../src/engines/self-test'
-import { asEngineError } from './ort-errors'
-import { fromRuntimeTensor, runtimeDType, toRuntimeTensor } from './ort-tensor'
+import { openSession } from './ort-session'
 
 type Ort = typeof OrtModule
 
@@ -27,14 +18,11 @@ export interface OrtRuntime {
   readonly ort: Ort
   readonly build: EngineFacts['build']
   readonly adapter?: EngineFacts['adapter']
-  /** True while the GPU device is gone: whatever the runtime then says, that is the reason. */
-  isDeviceLost?(): Promise<boolean>
+  /** When loading began, on the clock of `performance.now()`. */
+  readonly startedAt: number
+  /** The device of the moment: the runtime makes a new one for the first session after the last one was closed. Absent without a GPU. */
+  gpuDevice?(): Promise<GPUDevice | undefined>
 }
-
-/** ONNX Runtime logs errors only: what it throws reaches the person, its warnings would reach nobody. */
-const LOG_ERRORS = 3
-/** How the runtime reports a dimension that has neither a size nor a name. */
-const UNKNOWN_DIM = 2 ** 32 - 1
 
 /**
  * Throws `engine/unavailable` when the runtime already runs with another number of threads (a module keeps its first one), and
@@ -55,13 +43,41 @@ export async function createOrtEngine(
   ort.env.wasm.numThreads = threads
   ort.env.logLevel = 'error'
   const sessions = new Set<EngineSession>()
-  const open = (model: Uint8Array, options: OpenOptions): Promise<EngineSession> =>
-    openSession({ runtime, id, model, options, sessions })
+  let startMs: number | undefined
+  const open = async (model: Uint8Array, options: OpenOptions): Promise<EngineSession> => {
+    if (options.residency === 'gpu' && !runtime.gpuDevice) {
+      throw new LabError('engine/unavailable', `${id} has no GPU for values to stay on.`, { engine: id })
+    }
+    const session = await openSession({ runtime, id, model, options, sessions })
+    startMs ??= performance.now() - runtime.startedAt
+    return session
+  }
   const close = async (): Promise<void> => {
     await Promise.all([...sessions].map((session) => session.close()))
   }
+  const selfTests = await runSelfTests(open)
   const known = { id, runtime: `onnxruntime-web ${ort.env.versions.web}`, build, threads, ...(adapter && { adapter }) }
-  return { facts: { ...known, selfTests: await runSelfTests(open) }, open, close }
+  return {
+    facts: { ...known, selfTests },
+    startMs: startMs ?? 0,
+    open,
+    recover: recovery(selfTests, open, close),
+    close,
+  }
+}
+
+/** With its last session the runtime lets go of a lost device, and the next session gets a new one (seen with version 1.30). */
+function recovery(before: EngineFacts['selfTests'], open: Engine['open'], close: Engine['close']): Engine['recover'] {
+  return async (error) => {
+    if (!(error instanceof LabError) || error.code !== 'device/lost') return false
+    try {
+      await close()
+      const after = await runSelfTests(open)
+      return after.every(({ ok }, index) => ok || before[index]?.ok === false)
+    } catch {
+      return false
+    }
+  }
 }
 const startedThreads = new WeakMap<Ort, number>()
 
@@ -75,105 +91,4 @@ export function inferencePort(engine: Engine): InferencePort {
     throw new LabError('internal', `Passes infer on plain WASM with one thread, not on ${id} (${build}, ${threads}).`)
   }
   return { open: (parts) => engine.open(joinParts(parts), { optimization: 'disabled' }) }
-}
-
-interface SessionRequest {
-  readonly runtime: OrtRuntime
-  readonly id: EngineId
-  readonly model: Uint8Array
-  readonly options: OpenOptions
-  /** All that are open, this one too once it is. */
-  readonly sessions: Set<EngineSession>
-}
-
-async function openSession({ runtime, id, model, options, sessions }: SessionRequest): Promise<EngineSession> {
-  const { ort } = runtime
-  const failed = (doing: string) => async (error: unknown) => {
-    // The runtime itself destroys the device with its last session; then it is gone, but not the reason.
-    const isDeviceLost = sessions.size > 0 && (await runtime.isDeviceLost?.())
-    throw asEngineError(error, id, doing, isDeviceLost)
-  }
-  const start = performance.now()
-  const session = await ort.InferenceSession.create(model, sessionOptions(id, options)).catch(
-    failed('opening the model'),
-  )
-  const sessionMs = performance.now() - start
-  let isOpen = true
-  const run = async (feeds: NamedValues, wanted?: readonly string[]): Promise<NamedValues> => {
-    if (!isOpen) throw new LabError('internal', 'A session was used after it was closed.', { engine: id })
-    const tensors: Record<string, OrtModule.Tensor> = {}
-    for (const name of session.inputNames) {
-      const value = feeds[name]
-      if (value) tensors[name] = toRuntimeTensor(value, name, ort.Tensor)
-      else throw new LabError('data/invalid', `The model's input "${name}" was not given.`, { tensor: name })
-    }
-    const results = await session
-      .run(tensors, checkWanted(wanted, session.outputNames))
-      .catch(failed('running the model'))
-    const outputs: Record<string, TensorValue> = {}
-    for (const [name, tensor] of Object.entries(results)) {
-      outputs[name] = await fromRuntimeTensor(tensor, name).catch(failed('reading the outputs'))
-    }
-    return outputs
-  }
-  const close = async (): Promise<void> => {
-    if (!isOpen) return
-    isOpen = false
-    sessions.delete(opened)
-    await session.release()
-  }
-  const { inputNames, outputNames } = session
-  const [inputs, outputs] = await describeValues(session)
-  const opened: EngineSession = { inputNames, outputNames, inputs, outputs, sessionMs, run, close }
-  sessions.add(opened)
-  return opened
-}
-
-/** Releases a session that cannot be served. */
-async function describeValues(session: OrtModule.InferenceSession) {
-  try {
-    return [session.inputMetadata.map(tensorInfo), session.outputMetadata.map(tensorInfo)] as const
-  } catch (error) {
-    await session.release()
-    throw error
-  }
-}
-
-function sessionOptions(id: EngineId, options: OpenOptions): OrtModule.InferenceSession.SessionOptions {
-  const { optimization, freeDimensions, externalData, config } = options
-  return {
-    executionProviders: id === 'ort-webgpu' ? ['webgpu', 'wasm'] : ['wasm'],
-    graphOptimizationLevel: optimization,
-    logSeverityLevel: LOG_ERRORS,
-    ...(freeDimensions && { freeDimensionOverrides: freeDimensions }),
-    ...(externalData && { externalData: [...externalData] }),
-    ...(config && { extra: nestConfig(config) }),
-  }
-}
-
-/** `{ 'session.a': '1' }` → `{ session: { a: '1' } }`, as the runtime wants it. */
-function nestConfig(config: Readonly<Record<string, string>>): Record<string, Record<string, string>> {
-  const nested: Record<string, Record<string, string>> = {}
-  for (const [key, value] of Object.entries(config)) {
-    const dot = key.indexOf('.')
-    const group = key.slice(0, Math.max(dot, 0)) || 'session'
-    nested[group] = { ...nested[group], [key.slice(dot + 1)]: value }
-  }
-  return nested
-}
-
-function checkWanted(wanted: readonly string[] | undefined, known: readonly string[]): readonly string[] {
-  const strange = wanted?.find((name) => !known.includes(name))
-  if (strange === undefined) return wanted ?? known
-  const message = `The model has no output "${strange}"; it has ${known.map((name) => `"${name}"`).join(', ')}.`
-  throw new LabError('data/invalid', message, { tensor: strange, expected: known })
-}
-
-function tensorInfo(info: OrtModule.InferenceSession.ValueMetadata): EngineTensorInfo {
-  if (!info.isTensor) {
-    const message = `"${info.name}" is a sequence or a map; the runtime takes and returns tensors only.`
-    throw new LabError('model/unsupported', message, { tensor: info.name })
-  }
-  const shape = info.shape.map((dim) => (dim === UNKNOWN_DIM || dim === '' || dim === -1 ? null : dim))
-  return { name: info.name, dtype: runtimeDType(info.type, info.name), shape }
 }

@@ -1,26 +1,32 @@
 // Loads ONNX Runtime in a worker: the plain WASM build for `ort-wasm`, a native WebGPU build for `ort-webgpu`, never the older JSEP
 // bundle, which gives wrong numbers. A worker holds one build for its life. Everything is decided by probing.
 
-import type { Engine, EngineFacts, EngineId } from '../../src/engines/engine'
+import type { AdapterFacts, Engine, EngineId } from '../../src/engines/engine'
 import { LabError } from '../../src/core/errors/lab-error'
+import { adapterFacts } from './adapter-facts'
 import { createOrtEngine, type OrtRuntime } from './ort-door'
 
 /** Without cross-origin isolation one thread is used, whatever was asked for. Throws `engine/unavailable`, `engine/failed`. */
 export async function createBrowserEngine(id: EngineId, options: { readonly threads: number }): Promise<Engine> {
+  const startedAt = performance.now()
   const threads = crossOriginIsolated ? options.threads : 1
   switch (id) {
     case 'ort-wasm':
-      return createOrtEngine(id, { threads }, await loadPlain())
+      return createOrtEngine(id, { threads }, { ...(await loadPlain()), startedAt })
     case 'ort-webgpu': {
       const runtime = await loadWebGpu()
-      return createOrtEngine(id, { threads }, { ...runtime, isDeviceLost: () => isDeviceLost(runtime) })
+      // Typed as a promise, and none in the native builds.
+      const gpuDevice = async (): Promise<GPUDevice | undefined> => runtime.ort.env.webgpu.device
+      return createOrtEngine(id, { threads }, { ...runtime, startedAt, gpuDevice })
     }
     default:
       return id satisfies never
   }
 }
 
-async function loadPlain(): Promise<OrtRuntime> {
+type Loaded = Omit<OrtRuntime, 'startedAt'>
+
+async function loadPlain(): Promise<Loaded> {
   const [ort, mjs, wasm] = await Promise.all([
     import('onnxruntime-web/wasm'),
     import('onnxruntime-web/ort-wasm-simd-threaded.mjs?url'),
@@ -30,7 +36,7 @@ async function loadPlain(): Promise<OrtRuntime> {
   return { ort, build: 'wasm' }
 }
 
-async function loadWebGpu(): Promise<OrtRuntime> {
+async function loadWebGpu(): Promise<Loaded> {
   const adapter = await probeAdapter()
   if ('Suspending' in WebAssembly) {
     const [ort, mjs, wasm] = await Promise.all([
@@ -50,32 +56,11 @@ async function loadWebGpu(): Promise<OrtRuntime> {
   return { ort, build: 'asyncify', adapter }
 }
 
-/**
- * The runtime makes a new device for the first session after the last one was closed, so only the device of this moment tells. It exists
- * once a session was opened, is typed as a promise, and is none in the native builds.
- */
-async function isDeviceLost({ ort }: OrtRuntime): Promise<boolean> {
-  const device: GPUDevice | undefined = await ort.env.webgpu.device
-  if (!device) return false
-  const nextTask = new Promise<false>((resolve) => setTimeout(() => resolve(false), 0))
-  return Promise.race([device.lost.then(() => true), nextTask])
-}
-
-/** Names under which software renderers are known, where `isFallbackAdapter` is missing or false. */
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b/i
-
-async function probeAdapter(): Promise<NonNullable<EngineFacts['adapter']>> {
+async function probeAdapter(): Promise<AdapterFacts> {
   const adapter = await navigator.gpu?.requestAdapter()
   if (!adapter) {
     const why = navigator.gpu ? 'it gives no adapter' : 'navigator.gpu is missing'
     throw new LabError('engine/unavailable', `This browser has no WebGPU here: ${why}.`, { engine: 'ort-webgpu' })
   }
-  const { vendor, architecture, description, device, isFallbackAdapter } = adapter.info
-  const names = [vendor, architecture, device, description].join(' ')
-  return {
-    vendor,
-    architecture,
-    isSoftware: isFallbackAdapter || SOFTWARE.test(names),
-    hasFloat16: adapter.features.has('shader-f16'),
-  }
+  return adapterFacts(adapter)
 }

@@ -8,6 +8,7 @@ import { createOrtEngine } from './ort-door'
  * script of its threads, which Node does not do from a file. Throws as `createOrtEngine`.
  */
 export async function createNodeEngine(options: { readonly threads: number }): Promise<Engine> {
+  const startedAt = performance.now()
   const ort = await import('onnxruntime-web')
-  return createOrtEngine('ort-wasm', options, { ort, build: 'wasm' })
+  return createOrtEngine('ort-wasm', options, { ort, build: 'wasm', startedAt })
 }

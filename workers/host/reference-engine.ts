@@ -6,7 +6,7 @@ import { releaseProxy, transfer, wrap, type Remote } from 'comlink'
 
 import { fromWireError, LabError } from '../../src/core/errors/lab-error'
 import type { InferencePort } from '../../src/core/pass/pass-context'
-import type { EngineSession, OpenOptions } from '../../src/engines/engine'
+import type { AnsweringSession, OpenOptions } from '../../src/engines/engine'
 import { joinParts } from '../../src/core/numeric/join-parts'
 import type { InferenceApi, JobReply } from './protocol'
 
@@ -22,12 +22,15 @@ export class ReferenceEngine implements InferencePort {
     signal.addEventListener('abort', () => this.end(), { once: true })
   }
 
-  open(parts: readonly Uint8Array[]): Promise<EngineSession> {
+  open(parts: readonly Uint8Array[]): Promise<AnsweringSession> {
     return this.openModel(joinParts(parts), {})
   }
 
   /** `model` is moved to the engine's worker: its bytes are gone here afterwards. */
-  async openModel(model: Uint8Array<ArrayBuffer>, options: Omit<OpenOptions, 'optimization'>): Promise<EngineSession> {
+  async openModel(
+    model: Uint8Array<ArrayBuffer>,
+    options: Omit<OpenOptions, 'optimization'>,
+  ): Promise<AnsweringSession> {
     if (this.#signal.aborted) throw cancelled()
     const remote = this.#start()
     const { id, ...opened } = await this.#ask(remote.openSession(transfer(model, [model.buffer]), options))
