@@ -1,70 +1,16 @@
 // `compareLatency` on a clock that only moves when a model runs: every time below is what the test says it is.
 
 import { describe, expect, it } from 'vitest'
+import { noisy, syntheticRace } from '../../tests/fixtures/synthetic-race'
 import { LabError } from '../core/errors/lab-error'
-import { seededRng } from '../core/numeric/rng'
 import { compareLatency } from './compare-latency'
 import { localContender } from './contender'
-import type { HostEvent, LatencyProgress, LatencyRequest } from './latency-comparison'
 import { planSampling, planSlot } from './sampling-plan'
-
-interface Call {
-  readonly variant: number
-  readonly input: number
-  readonly startMs: number
-}
-
-interface Bench {
-  readonly calls: Call[]
-  readonly progress: LatencyProgress[]
-  readonly request: LatencyRequest
-}
-
-const INPUTS = 4
-
-/** `runMs(variant, run, timeMs)`: how long run number `run` of a variant takes. */
-function bench(
-  runMs: (variant: number, run: number, timeMs: number) => number,
-  change: Partial<LatencyRequest> & { readonly variantCount?: number } = {},
-): Bench {
-  const calls: Call[] = []
-  const progress: LatencyProgress[] = []
-  const runs: number[] = []
-  let time = 1000
-  const now = (): number => time
-  const checkpoint = change.checkpoint ?? (() => Promise.resolve())
-  const run = (variant: number, input: number): Promise<void> => {
-    calls.push({ variant, input, startMs: time })
-    runs[variant] = (runs[variant] ?? 0) + 1
-    time += runMs(variant, runs[variant] - 1, time)
-    return Promise.resolve()
-  }
-  const contenders = Array.from({ length: change.variantCount ?? 2 }, (_, variant) =>
-    localContender({ run: (input) => run(variant, input), inputCount: INPUTS, now: change.now ?? now, checkpoint }),
-  )
-  const request: LatencyRequest = {
-    contenders,
-    now,
-    timerStepMs: 0.005,
-    budgetMs: 10_000,
-    rng: seededRng(1),
-    checkpoint: () => Promise.resolve(),
-    progress: (state) => progress.push(state),
-    ...change,
-  }
-  return { calls, progress, request }
-}
-
-/** Noise that depends on nothing but the moment. */
-function noisy(seed: number, sd = 0.03) {
-  const rng = seededRng(seed)
-  return (ms: number): number => ms * Math.exp(sd * rng.normal())
-}
 
 describe('a comparison of latencies', () => {
   it('warms every variant up for 60 runs and 3 s before it samples', async () => {
     for (const ms of [2, 10, 80]) {
-      const { calls, request, progress } = bench(() => ms)
+      const { calls, request, progress } = syntheticRace(() => ms)
       const { variants, warmUpMs } = await compareLatency(request)
       const expected = Math.max(60, Math.ceil(3000 / ms))
       expect(variants.map(({ warmUpMs }) => warmUpMs.length)).toEqual([expected, expected])
@@ -79,7 +25,7 @@ describe('a comparison of latencies', () => {
 
   it('samples in blocks A B B A or B A A B of a switch run and five runs, both orders about as often', async () => {
     const noise = noisy(1)
-    const { calls, request } = bench(() => noise(10), { margin: 0.0001 })
+    const { calls, request } = syntheticRace(() => noise(10), { margin: 0.0001 })
     const { pairs, variants } = await compareLatency(request)
     const sampled = calls.slice(2 * 300).map(({ variant }) => variant)
     const blocks = sampled.length / 24
@@ -99,7 +45,7 @@ describe('a comparison of latencies', () => {
   })
 
   it('shows both variants the same inputs in the same order', async () => {
-    const { calls, request } = bench((variant) => (variant === 0 ? 10 : 7))
+    const { calls, request } = syntheticRace((variant) => (variant === 0 ? 10 : 7))
     await compareLatency(request)
     const inputsOf = (wanted: number, from: number): number[] =>
       calls.slice(from).flatMap(({ variant, input }) => (variant === wanted ? [input] : []))
@@ -110,7 +56,7 @@ describe('a comparison of latencies', () => {
 
   it('of twenty runs against twenty-one finds the 5 % that are there by construction', async () => {
     const noise = noisy(2)
-    const { request } = bench((variant) =>
+    const { request } = syntheticRace((variant) =>
       Array.from({ length: 20 + variant }, () => noise(0.5)).reduce((a, b) => a + b),
     )
     const [pair] = (await compareLatency(request)).pairs
@@ -122,7 +68,7 @@ describe('a comparison of latencies', () => {
 
   it('of a model against itself says the same, and stops early for it', async () => {
     const noise = noisy(3)
-    const { request } = bench(() => noise(10))
+    const { request } = syntheticRace(() => noise(10))
     const { pairs, plannedBlocks } = await compareLatency(request)
     expect(pairs[0]).toMatchObject({ verdict: 'same', stopped: 'same' })
     expect(pairs[0]?.blocks).toBeLessThan(plannedBlocks)
@@ -130,7 +76,7 @@ describe('a comparison of latencies', () => {
 
   it('decides each of several variants by itself and goes on until all are decided', async () => {
     const noise = noisy(4, 0.12)
-    const { request } = bench((variant) => noise([10, 5, 10.4, 10][variant] ?? NaN), {
+    const { request } = syntheticRace((variant) => noise([10, 5, 10.4, 10][variant] ?? NaN), {
       variantCount: 4,
       budgetMs: 60_000,
     })
@@ -146,19 +92,19 @@ describe('a comparison of latencies', () => {
   it('is the same, to the last digit, for the same seed', async () => {
     const run = (): Promise<unknown> => {
       const noise = noisy(5)
-      return compareLatency(bench(() => noise(10)).request)
+      return compareLatency(syntheticRace(() => noise(10)).request)
     }
     expect(await run()).toEqual(await run())
   })
 
   it('survives JSON', async () => {
     const noise = noisy(5)
-    const report = await compareLatency(bench(() => noise(10)).request)
+    const report = await compareLatency(syntheticRace(() => noise(10)).request)
     expect(JSON.parse(JSON.stringify(report))).toEqual(report)
   })
 
   it('with room for fewer than ten blocks gives a ratio without an interval and stays undecided', async () => {
-    const { request } = bench((variant) => (variant === 0 ? 10 : 5), { budgetMs: 1300 })
+    const { request } = syntheticRace((variant) => (variant === 0 ? 10 : 5), { budgetMs: 1300 })
     const { pairs, plannedBlocks } = await compareLatency(request)
     expect(plannedBlocks).toBe(7)
     expect(pairs[0]).toMatchObject({ ci95: null, verdict: 'undecided', stopped: 'budget', blocks: 7 })
@@ -167,7 +113,7 @@ describe('a comparison of latencies', () => {
 
   it('ends with the budget when blocks take longer than the warm-up promised', async () => {
     const noise = noisy(6)
-    const { request } = bench((_, run) => noise(run < 300 ? 10 : 15), { budgetMs: 10_000, margin: 0.0001 })
+    const { request } = syntheticRace((_, run) => noise(run < 300 ? 10 : 15), { budgetMs: 10_000, margin: 0.0001 })
     const { pairs, samplingMs, plannedBlocks } = await compareLatency(request)
     expect(plannedBlocks).toBe(41)
     expect(pairs[0]?.blocks).toBeLessThan(32)
@@ -180,7 +126,7 @@ describe('a late speed-up', () => {
   it('voids what came before, is counted, and the ratio is that of the settled code', async () => {
     const noise = noisy(7)
     // The original is compiled to its last tier only at its 340th run, 40 runs into sampling.
-    const { request } = bench((variant, run) => noise(variant === 0 && run < 340 ? 40 : 10), {
+    const { request } = syntheticRace((variant, run) => noise(variant === 0 && run < 340 ? 40 : 10), {
       warmUp: { minRuns: 300, minMs: 0 },
       budgetMs: 60_000,
     })
@@ -194,49 +140,8 @@ describe('a late speed-up', () => {
 
   it('is not seen in noise, nor in a device that slows down', async () => {
     const noise = noisy(8)
-    const { request } = bench((_, run) => noise(run < 500 ? 10 : 14))
+    const { request } = syntheticRace((_, run) => noise(run < 500 ? 10 : 14))
     expect((await compareLatency(request)).restarts).toBe(0)
-  })
-})
-
-describe('throttling', () => {
-  it('splits the report and leaves the ratio alone', async () => {
-    const noise = noisy(9)
-    const { request } = bench((_, __, time) => noise(time > 11_000 ? 14 : 10), { margin: 0.0001 })
-    const { drift, pairs, variants, figuresFrom } = await compareLatency(request)
-    expect(drift?.factor).toBeCloseTo(1.4, 1)
-    expect(drift?.atBlock).toBeGreaterThan(5)
-    expect(drift?.parts[0].medianMs[0]).toBeCloseTo(10, 0)
-    expect(drift?.parts[1].medianMs[0]).toBeCloseTo(14, 0)
-    expect(figuresFrom).toBe('before-drift')
-    expect(variants[0]?.medianMs).toBe(drift?.parts[0].medianMs[0])
-    expect(pairs[0]?.ratio).toBeCloseTo(1, 1)
-  })
-
-  it('is not reported for a steady device', async () => {
-    const noise = noisy(10)
-    expect((await compareLatency(bench(() => noise(10)).request)).drift).toBeNull()
-  })
-})
-
-describe('a hidden page', () => {
-  it('voids its block, which is counted and run again', async () => {
-    const noise = noisy(11)
-    let asked = 0
-    // Asked before a block and after each of its four slots: this is the end of the third block.
-    const takeEvents = (): readonly HostEvent[] => (++asked === 15 ? ['hidden'] : [])
-    const { request } = bench(() => noise(10), { takeEvents })
-    const { voidedBlocks, pairs, variants, events, trace } = await compareLatency(request)
-    expect(voidedBlocks).toEqual({ hidden: 1, restarted: 0, deviceLost: 0 })
-    expect(events).toMatchObject([{ kind: 'hidden', block: 2 }])
-    expect(trace.filter(({ voided }) => voided === 'hidden')).toHaveLength(4)
-    expect(trace.filter(({ voided }) => voided === null)).toHaveLength(4 * (pairs[0]?.blocks ?? NaN))
-    expect(variants[0]?.slotValuesMs).toHaveLength(2 * (pairs[0]?.blocks ?? NaN))
-  })
-
-  it('during every block ends with an error that says so', async () => {
-    const { request } = bench(() => 10, { takeEvents: () => ['hidden'] })
-    await expect(compareLatency(request)).rejects.toMatchObject({ code: 'engine/failed', message: /page was hidden/ })
   })
 })
 
@@ -244,7 +149,7 @@ describe('a cancel', () => {
   it('is heard between two slots and comes through as it was thrown', async () => {
     let checkpoints = 0
     const cancelled = new LabError('job/cancelled', 'Cancelled.')
-    const { request, calls } = bench(() => 10, {
+    const { request, calls } = syntheticRace(() => 10, {
       checkpoint: () => (++checkpoints > 602 + 5 ? Promise.reject(cancelled) : Promise.resolve()),
     })
     await expect(compareLatency(request)).rejects.toBe(cancelled)
@@ -263,7 +168,7 @@ describe('the plan of a slot', () => {
 
   it('gives a coarse clock a value per inference that is right within a step of the batch', async () => {
     let exact = 0
-    const { request } = bench(
+    const { request } = syntheticRace(
       (variant) => {
         exact += variant === 0 ? 0.7 : 0.35
         return 0
@@ -303,7 +208,7 @@ it.each([
   ['margin', { margin: 0 }],
   ['warmUp.minRuns', { warmUp: { minRuns: 0, minMs: 0 } }],
 ])('a request with a wrong %s is refused by name', async (path, change) => {
-  await expect(compareLatency(bench(() => 10, change).request)).rejects.toMatchObject({
+  await expect(compareLatency(syntheticRace(() => 10, change).request)).rejects.toMatchObject({
     code: 'options/invalid',
     details: { path },
   })
@@ -315,6 +220,6 @@ it('a contender without inputs is refused by name', () => {
 })
 
 it('a clock that stands still is refused', async () => {
-  const { request } = bench(() => 10, { now: () => 5, warmUp: { minRuns: 3, minMs: 0 } })
+  const { request } = syntheticRace(() => 10, { now: () => 5, warmUp: { minRuns: 3, minMs: 0 } })
   await expect(compareLatency(request)).rejects.toMatchObject({ code: 'options/invalid', message: /stood still/ })
 })
