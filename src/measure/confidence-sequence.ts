@@ -10,7 +10,7 @@ const FLOOR = R * ALPHA ** 2
 export interface LiveBand {
   /** Adds the log ratio of a block. */
   add(difference: number): void
-  /** θ from … to; null while the differences are too few to bound it on both sides (below about eight, and for an empty list). */
+  /** θ from … to; null while the differences are too few to bound it: always below ten, longer where they scatter a lot. */
   readonly interval: readonly [number, number] | null
 }
 
@@ -42,7 +42,7 @@ export function liveBand(): LiveBand {
 function halfWidth(count: number, spread: number): number | null {
   const u = spread + R
   // The difference is largest where v = FLOOR · exp(n − 1), and v − n · u there.
-  if (Math.log(FLOOR) + count - 1 <= Math.log(count * u)) return null
+  if (count === 0 || Math.log(FLOOR) + count - 1 <= Math.log(count * u)) return null
   let v = u
   for (;;) {
     const log = Math.log(v / FLOOR)

@@ -23,12 +23,14 @@ export function ecdf(values: readonly number[], maxPoints = Infinity): readonly 
 
 function thin(points: readonly EcdfPoint[], maxPoints: number): readonly EcdfPoint[] {
   const first = points[0]?.fraction ?? 1
-  let kept = 0
-  return points.filter(({ fraction }, index) => {
-    const target = first + ((1 - first) * kept) / (maxPoints - 1)
-    if (fraction < target && index < points.length - 1) return false
-    // A tall step reaches several targets at once.
-    kept = Math.floor(((fraction - first) / (1 - first)) * (maxPoints - 1)) + 1
-    return true
-  })
+  const last = points.length - 1
+  const kept = new Set<EcdfPoint>()
+  let index = 0
+  for (let target = 0; target < maxPoints; target++) {
+    const fraction = first + ((1 - first) * target) / (maxPoints - 1)
+    while (index < last && (points[index]?.fraction ?? 1) < fraction) index++
+    const point = points[index]
+    if (point) kept.add(point)
+  }
+  return [...kept]
 }
