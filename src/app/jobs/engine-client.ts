@@ -3,6 +3,7 @@
 
 import type {
   AccuracyRequest,
+  BisectRequest,
   CheckRequest,
   EngineApi,
   EngineConfig,
@@ -19,7 +20,8 @@ import type {
 import type { NamedValues } from '../../core/pass/tensor-value'
 import type { EngineId } from '../../engines/engine'
 import type { EngineCheck } from '../../measure/engine-check'
-import { pageFacts } from './page-facts'
+import type { FaultSite } from '../../measure/fault-site'
+import { freshPageFacts, pageFacts, withEndOfRun } from './page-facts'
 import type { JobOptions } from './run-job'
 import { SupervisedWorker, type WorkerOptions } from './supervised-worker'
 
@@ -41,7 +43,7 @@ export class EngineClient {
 
   /** Loads the runtime, probes it and runs its self-tests. Every other method does so too when it must. */
   start(options?: JobOptions): Promise<EngineStart> {
-    return this.#worker.run('start', this.#config, options)
+    return this.#worker.run('start', this.#observed({}, options), options)
   }
 
   /** Inputs and outputs as the engine sees them. */
@@ -50,13 +52,19 @@ export class EngineClient {
   }
 
   /** Times variants against the first one (docs/measuring.md). */
-  compareLatency(request: LatencyJobRequest, options?: JobOptions): Promise<LatencyJobResult> {
-    return this.#worker.run('compareLatency', { ...this.#config, ...request }, options)
+  async compareLatency(request: LatencyJobRequest, options?: JobOptions): Promise<LatencyJobResult> {
+    const result = await this.#worker.run('compareLatency', this.#observed(request, options), options)
+    return { ...result, environment: await withEndOfRun(result.environment) }
   }
 
   /** The same file on this engine and on plain WASM with optimization disabled: the only check that hides a speed. */
   engineCheck(request: CheckRequest, options?: JobOptions): Promise<EngineCheck> {
     return this.#worker.run('engineCheck', { ...this.#config, ...request }, options)
+  }
+
+  /** After a failed engine check: where the answers start to differ. Opens many parts of the model, one after another. */
+  bisect(request: BisectRequest, options?: JobOptions): Promise<FaultSite> {
+    return this.#worker.run('bisect', { ...this.#config, ...request }, options)
   }
 
   /** Variant against original, both on the reference engine whatever this client's is. */
@@ -81,6 +89,11 @@ export class EngineClient {
 
   get #config(): EngineConfig {
     return { engine: this.engine, threads: this.threads, page: pageFacts() }
+  }
+
+  /** With the conditions read now, for jobs whose results carry them. */
+  async #observed<T>(request: T, options: JobOptions | undefined): Promise<EngineConfig & T> {
+    return { ...request, ...this.#config, page: await freshPageFacts(options?.signal) }
   }
 }
 

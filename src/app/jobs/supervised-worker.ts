@@ -42,10 +42,10 @@ export class SupervisedWorker<Api extends JobMethods<Api>> {
     return this.#life !== undefined
   }
 
-  /** Runs a job, in a fresh worker when there is none. Throws what the job throws, `job/cancelled` and `worker/died`. */
+  /** Runs a job, in a fresh worker when there is none; `input` may be still in the making while that starts. Throws what the job throws, `job/cancelled` and `worker/died`. */
   async run<K extends keyof Api & string>(
     method: K,
-    input: JobInput<Api[K]>,
+    input: JobInput<Api[K]> | Promise<JobInput<Api[K]>>,
     options: JobOptions = {},
   ): Promise<JobOutput<Api[K]>> {
     clearTimeout(this.#idle)
@@ -53,7 +53,7 @@ export class SupervisedWorker<Api extends JobMethods<Api>> {
     const life = (this.#life ??= this.#start())
     try {
       const target = {
-        send: (control: MessagePort, progress: JobProgress) => send(life, method, input, control, progress),
+        send: async (control: MessagePort, progress: JobProgress) => send(life, method, await input, control, progress),
         onDeath: (listener: (reason: LabError) => void) => {
           life.listeners.add(listener)
           return () => life.listeners.delete(listener)
