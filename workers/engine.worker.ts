@@ -4,6 +4,7 @@
 import { expose } from 'comlink'
 
 import { createBrowserEngine } from './host/ort-runtime-browser'
+import { runBisection } from './host/bisect-job'
 import { runEngineCheck, runFidelity } from './host/check-jobs'
 import { EngineHost } from './host/engine-host'
 import { describeModel, predictClasses, runOnce } from './host/engine-jobs'
@@ -29,6 +30,7 @@ const api: EngineApi & InferenceApi = {
   outputs: queued((request) => runOnce(host, request)),
   accuracy: queued((request, context) => predictClasses(host, request, context)),
   engineCheck: queued((request, context) => runEngineCheck(host, request, context)),
+  bisect: queued((request, context) => runBisection(host, request, context)),
   fidelity: queued((request, context) => runFidelity(host, request, context)),
   compareLatency: queued(async (request, context) => {
     const engine = await host.engine(request)

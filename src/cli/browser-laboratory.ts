@@ -44,6 +44,8 @@ export async function openBrowserLaboratory(request: LaboratoryRequest): Promise
     start: () => ask('start', null),
     engineCheck: (model, samples) =>
       ask('engineCheck', { model: handle(model), inputs: inputs(samples), freeDimensions }),
+    bisect: (model, samples, check) =>
+      ask('bisect', { model: handle(model), inputs: inputs(samples), freeDimensions, check }),
     fidelity: (variant, samples) =>
       ask('fidelity', { original: handle(0), variant: handle(variant), inputs: inputs(samples), freeDimensions }),
     compareLatency: (indices, samples, options) => {

@@ -4,6 +4,7 @@
 import type { EngineStart, FidelityResult, LatencyJobResult, Predictions } from '../../workers/host/protocol'
 import { fittedDimensions } from '../data/fitted-dimensions'
 import type { EngineCheck } from '../measure/engine-check'
+import type { FaultSite } from '../measure/fault-site'
 import type { EngineChoice, Place } from './engine-name'
 import type { OpenedModel } from './open-model'
 import type { Progress } from './progress'
@@ -28,6 +29,8 @@ export interface Laboratory {
   start(): Promise<EngineStart>
   /** `samples`: inputs to run at most. */
   engineCheck(model: number, samples: number): Promise<EngineCheck>
+  /** After a failed check of so many samples: where the answers start to differ. */
+  bisect(model: number, samples: number, check: EngineCheck): Promise<FaultSite>
   /** A variant against the original, on the reference engine. */
   fidelity(variant: number, samples: number): Promise<FidelityResult>
   /** Times models against the first of them; `samples` inputs rotate. */

@@ -3,6 +3,7 @@
 import { openAsBlob } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
+import { runBisection } from '../../workers/host/bisect-job'
 import { runEngineCheck, runFidelity } from '../../workers/host/check-jobs'
 import { EngineHost } from '../../workers/host/engine-host'
 import { predictSamples } from '../../workers/host/engine-jobs'
@@ -46,6 +47,10 @@ export async function openNodeLaboratory(request: LaboratoryRequest): Promise<La
     },
     engineCheck: async (model, samples) =>
       runEngineCheck(host, { ...config, model: file(model), inputs: await inputs(samples), freeDimensions }, context),
+    bisect: async (model, samples, check) => {
+      const request = { model: file(model), inputs: await inputs(samples), freeDimensions, check }
+      return runBisection(host, { ...config, ...request }, context)
+    },
     fidelity: async (variant, samples) => {
       const pair = { original: file(0), variant: file(variant) }
       return runFidelity(host, { ...config, ...pair, inputs: await inputs(samples), freeDimensions }, context)

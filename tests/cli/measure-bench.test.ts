@@ -53,6 +53,7 @@ function laboratory(right: readonly boolean[], engine = facts): { lab: Laborator
   const lab: Laboratory = {
     start: () => Promise.resolve({ facts: engine, environment: environment(engine) }),
     engineCheck: (model) => Promise.resolve(check(right[model] ?? false)),
+    bisect: () => Promise.resolve({ kind: 'not-found', reason: 'nothing to look at' }),
     fidelity: () =>
       Promise.resolve({
         fidelity: { samples: 8, outputs: [], topOneAgreement: 1, topOneAgrees: [] },

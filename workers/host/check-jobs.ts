@@ -8,11 +8,11 @@ import type { AnsweringSession } from '../../src/engines/engine'
 import { engineCheckOptions } from '../../src/measure/check-options'
 import { checkEngine, type EngineCheck } from '../../src/measure/engine-check'
 import { measureFidelity } from '../../src/measure/fidelity'
-import { openModel, type EngineHost } from './engine-host'
+import type { EngineHost } from './engine-host'
 import type { JobContext } from './job'
 import { openInputs } from './model-inputs'
-import type { CheckRequest, EngineConfig, FidelityRequest, FidelityResult, FreeDimensions, ModelFile } from './protocol'
-import { readModelFile } from './read-model-file'
+import type { CheckRequest, EngineConfig, FidelityRequest, FidelityResult, FreeDimensions } from './protocol'
+import { readModelFile, type ModelBytes } from './read-model-file'
 import { ReferenceEngine } from './reference-engine'
 
 /** Throws what opening and running throw, on either engine. */
@@ -25,7 +25,7 @@ export async function runEngineCheck(
   return withReference(host, request, context, async (reference) => {
     context.progress(0, 'Opening')
     const [here] = await host.open(request, [{ model, optimization: 'all', freeDimensions }])
-    const truth = await reference(model, freeDimensions)
+    const truth = await reference(await readModelFile(model), freeDimensions)
     const sessions = here ? [truth, here.session] : [truth]
     const source = { source: request.inputs, session: truth, freeDimensions, page, signal: context.signal }
     const { feeds } = await openInputs(source)
@@ -44,10 +44,11 @@ export async function runFidelity(
   const { original, variant, freeDimensions, page } = request
   return withReference(host, request, context, async (reference) => {
     context.progress(0, 'Opening')
-    const truth = await reference(original, freeDimensions)
+    const truth = await reference(await readModelFile(original), freeDimensions)
     const source = { source: request.inputs, session: truth, freeDimensions, page, signal: context.signal }
     const { feeds, isSynthetic } = await openInputs(source)
-    const [expected = [], actual = []] = await runAll([truth, await reference(variant, freeDimensions)], feeds, context)
+    const changed = await reference(await readModelFile(variant), freeDimensions)
+    const [expected = [], actual = []] = await runAll([truth, changed], feeds, context)
     return { fidelity: measureFidelity(expected, actual), isSynthetic }
   })
 }
@@ -69,9 +70,11 @@ async function runAll(
   return outputs
 }
 
-type OpenReference = (model: ModelFile, freeDimensions?: FreeDimensions) => Promise<AnsweringSession>
+/** The caller may close a session; in the end all are closed. `bytes` may be gone afterwards: they are moved where that is possible. */
+export type OpenReference = (model: ModelBytes, freeDimensions?: FreeDimensions) => Promise<AnsweringSession>
 
-async function withReference<T>(
+/** Runs `body` with the reference: plain WASM, every operator as written. */
+export async function withReference<T>(
   host: EngineHost,
   config: EngineConfig,
   context: JobContext,
@@ -79,10 +82,8 @@ async function withReference<T>(
 ): Promise<T> {
   if (config.engine === 'ort-wasm') return withOwnReference(host, config, body)
   const engine = new ReferenceEngine(context.signal)
-  const open: OpenReference = async (model, freeDimensions) => {
-    const { bytes, externalData } = await readModelFile(model)
-    return engine.openModel(bytes, { externalData, ...(freeDimensions && { freeDimensions }) })
-  }
+  const open: OpenReference = ({ bytes, externalData }, freeDimensions) =>
+    engine.openModel(bytes, { externalData, ...(freeDimensions && { freeDimensions }) })
   try {
     return await body(open)
   } finally {
@@ -98,8 +99,9 @@ async function withOwnReference<T>(
 ): Promise<T> {
   const engine = await host.engine(config)
   const opened: AnsweringSession[] = []
-  const open: OpenReference = async (model, freeDimensions) => {
-    const { session } = await openModel(engine, { model, optimization: 'disabled', freeDimensions })
+  const open: OpenReference = async ({ bytes, externalData }, freeDimensions) => {
+    const sizes = freeDimensions && { freeDimensions }
+    const session = await engine.open(bytes, { optimization: 'disabled', externalData, ...sizes })
     opened.push(session)
     return session
   }

@@ -20,6 +20,7 @@ import type { SlotTimes, WarmUpRule } from '../../src/measure/contender'
 import type { LatencyComparison, LatencyMode } from '../../src/measure/latency-comparison'
 import type { SlotPlan } from '../../src/measure/sampling-plan'
 import type { EngineCheck } from '../../src/measure/engine-check'
+import type { FaultSite } from '../../src/measure/fault-site'
 import type { Fidelity } from '../../src/measure/fidelity'
 
 export type JobReply<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: WireError }
@@ -225,6 +226,11 @@ export interface CheckRequest {
   readonly freeDimensions?: FreeDimensions | undefined
 }
 
+/** After a failed check, with the same model and inputs. */
+export interface BisectRequest extends CheckRequest {
+  readonly check: EngineCheck
+}
+
 export interface FidelityRequest {
   readonly original: ModelFile
   readonly variant: ModelFile
@@ -275,6 +281,7 @@ export interface EngineApi {
   timeSlot: Job<EngineConfig & SlotRequest, SlotTimes>
   closeContender: Job<EngineConfig, null>
   engineCheck: Job<EngineConfig & CheckRequest, EngineCheck>
+  bisect: Job<EngineConfig & BisectRequest, FaultSite>
   fidelity: Job<EngineConfig & FidelityRequest, FidelityResult>
   accuracy: Job<EngineConfig & AccuracyRequest, Predictions>
   outputs: Job<EngineConfig & OutputsRequest, NamedValues>

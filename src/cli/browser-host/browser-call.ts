@@ -8,7 +8,7 @@ import type { EngineId } from '../../engines/engine'
 export const HOST_GLOBAL = 'latheHost'
 export const PROGRESS_GLOBAL = 'latheProgress'
 
-export type BrowserMethod = 'start' | 'compareLatency' | 'engineCheck' | 'fidelity' | 'accuracy'
+export type BrowserMethod = 'start' | 'compareLatency' | 'engineCheck' | 'bisect' | 'fidelity' | 'accuracy'
 type RequestOf<M extends BrowserMethod> = M extends 'start' ? null : Parameters<EngineClient[M]>[0]
 export type AnswerOf<M extends BrowserMethod> = Awaited<ReturnType<EngineClient[M]>>
 

@@ -1,6 +1,7 @@
 // The answer of `lathe bench` for a person: where, how fast, and what may be claimed.
 
 import type { EnvironmentRecord } from '../../engines/environment-record'
+import { describeFaultSite } from '../../measure/fault-site'
 import { formatMs, formatRatio } from '../format-number'
 import { formatTable, type Column } from '../table'
 import type { BenchRatio, BenchVariant } from './measure-bench'
@@ -104,12 +105,13 @@ function describeClaim({ ratio, ci95, verdict, stopped, blocks, looks, restarts 
   return `ratio ${formatRatio(ratio)} (${interval}), ${said}; ${blocks} blocks, ${looks} looks, stopped: ${stopped}${warmedAgain}`
 }
 
-function describeFailure({ file, engine, kernelCheck }: BenchVariant): readonly string[] {
-  return kernelCheck.outputs
+function describeFailure({ file, engine, kernelCheck, faultSite }: BenchVariant): readonly string[] {
+  const outputs = kernelCheck.outputs
     .filter(({ ok }) => !ok)
     .map(({ name, reason, maxAbs, tolerance }) => {
       const size =
         maxAbs === null ? '' : `, off by ${maxAbs.toPrecision(3)} where ${tolerance.toPrecision(3)} is allowed`
       return `${file} on ${engine}: output "${name}" is ${reason}${size}.`
     })
+  return faultSite ? [...outputs, `${file} on ${engine}: ${describeFaultSite(faultSite)}.`] : outputs
 }

@@ -4,6 +4,7 @@
 import type { ColdStart, LatencyJobResult } from '../../../workers/host/protocol'
 import type { EnvironmentRecord } from '../../engines/environment-record'
 import type { EngineCheck } from '../../measure/engine-check'
+import type { FaultSite } from '../../measure/fault-site'
 import type { Fidelity } from '../../measure/fidelity'
 import type { LatencyComparison, PairComparison, VariantLatency } from '../../measure/latency-comparison'
 import type { Laboratory, RaceOptions } from '../laboratory'
@@ -17,6 +18,8 @@ export interface BenchVariant extends Timing {
   /** As it was named on the command line. */
   readonly engine: string
   readonly kernelCheck: EngineCheck
+  /** Where the answers start to differ; null where they are right. */
+  readonly faultSite: FaultSite | null
   /** Null for the original. */
   readonly fidelity: Pick<Fidelity, 'samples' | 'outputs' | 'topOneAgreement'> | null
 }
@@ -76,7 +79,12 @@ export async function measureBench(laboratory: Laboratory, request: BenchRequest
   const { files, engine, seconds, margin } = request
   const { environment, facts } = await laboratory.start()
   const checks: EngineCheck[] = []
-  for (const index of files.keys()) checks.push(await laboratory.engineCheck(index, CHECK_INPUTS))
+  const faultSites: (FaultSite | null)[] = []
+  for (const index of files.keys()) {
+    const check = await laboratory.engineCheck(index, CHECK_INPUTS)
+    checks.push(check)
+    faultSites.push(check.ok ? null : await laboratory.bisect(index, CHECK_INPUTS, check))
+  }
   const fidelities: BenchVariant['fidelity'][] = []
   for (const index of files.keys())
     fidelities.push(index === 0 ? null : await fidelityOf(laboratory, index, request.fidelityInputs ?? CHECK_INPUTS))
@@ -88,7 +96,8 @@ export async function measureBench(laboratory: Laboratory, request: BenchRequest
 
   const variants = checks.map((kernelCheck, index): BenchVariant => {
     const timing = timingOf(race, racers.indexOf(index))
-    return { file: files[index] ?? '', engine, ...timing, kernelCheck, fidelity: fidelities[index] ?? null }
+    const found = { faultSite: faultSites[index] ?? null, fidelity: fidelities[index] ?? null }
+    return { file: files[index] ?? '', engine, ...timing, kernelCheck, ...found }
   })
   const name = (index: number): string => files[index] ?? ''
   const pair = (b: number, at: number): BenchRatio => {
