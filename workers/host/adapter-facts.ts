@@ -3,7 +3,7 @@
 import type { AdapterFacts } from '../../src/engines/engine'
 
 /** Names under which software renderers are known, where `isFallbackAdapter` is missing or false. */
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b/i
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|software|\bwarp\b/i
 
 export function adapterFacts({
   info,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 
+import { LabError } from '../../src/core/errors/lab-error'
 import { encodeParts } from '../../src/core/onnx/encode-parts'
 import type { NamedValues } from '../../src/core/pass/tensor-value'
 import { joinParts } from '../../src/core/numeric/join-parts'
@@ -15,6 +16,7 @@ const refusal = (code: string, message: RegExp) =>
 
 test('the engine says what it is and passes its self-tests', () => {
   expect(engine.facts).toMatchObject({ id: 'ort-wasm', build: 'wasm', threads: 1, runtime: 'onnxruntime-web 1.30.0' })
+  expect(engine.startMs).toBeGreaterThan(0)
   expect(engine.facts.selfTests).toHaveLength(3)
   for (const { ok, detail } of engine.facts.selfTests) expect(ok, detail).toBe(true)
 })
@@ -117,6 +119,32 @@ test('a closed session says so, and closing twice is fine', async () => {
   await session.close()
   await session.close()
   await expect(session.run({ a: row(1), b: row(1) })).rejects.toEqual(refusal('internal', /after it was closed/))
+})
+
+test('a bound run gives the answers of a plain one, again and again, and refuses bad feeds beforehand', async () => {
+  const session = await open(add)
+  const feeds = { a: row(5), b: row(3) }
+  const bound = await session.bind(feeds)
+  for (let round = 0; round < 3; round++) await bound.run()
+  expect(await bound.answer()).toEqual(await session.run(feeds))
+  bound.dispose()
+  await expect(session.bind({ a: row(5) })).rejects.toEqual(refusal('data/invalid', /"b" was not given/))
+  await session.close()
+  await expect(bound.run()).rejects.toEqual(refusal('internal', /after it was closed/))
+})
+
+test('values cannot stay on a GPU that is not there', async () => {
+  await expect(open(add, { residency: 'gpu' })).rejects.toEqual(refusal('engine/unavailable', /ort-wasm has no GPU/))
+})
+
+test('only a lost device is recovered from, and other errors close nothing', async () => {
+  const session = await open(add)
+  expect(await engine.recover(new LabError('engine/failed', 'Something else.'))).toBe(false)
+  expect(await engine.recover(new Error('device lost'))).toBe(false)
+  expect((await session.run({ a: row(1), b: row(2) })).sum).toEqual(row(3))
+  expect(await engine.recover(new LabError('device/lost', 'Gone.'))).toBe(true)
+  await expect(session.run({ a: row(1), b: row(2) })).rejects.toEqual(refusal('internal', /after it was closed/))
+  expect((await (await open(add)).run({ a: row(1), b: row(2) })).sum).toEqual(row(3))
 })
 
 test('passes infer on one thread without optimization, from parts', async () => {

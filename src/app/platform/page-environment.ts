@@ -71,7 +71,7 @@ export class PageEnvironmentReader {
     if (!this.#isVisible()) return null
     const known = this.#rate
     if (known && this.#host.now() - known.at < RATE_AGE_MS) return known.hz
-    const hz = usualRate(await guarded(() => frameGaps(this.#host, signal), Promise.resolve([])))
+    const hz = usualRate(await frameGaps(this.#host, signal).catch(() => []))
     this.#rate = hz === null ? undefined : { hz, at: this.#host.now() }
     return hz
   }
