@@ -6,6 +6,7 @@ import { expose } from 'comlink'
 import { createBrowserEngine } from './host/ort-runtime-browser'
 import { runBisection } from './host/bisect-job'
 import { runEngineCheck, runFidelity } from './host/check-jobs'
+import { ContenderHost } from './host/contender-jobs'
 import { EngineHost } from './host/engine-host'
 import { describeModel, predictClasses, runOnce } from './host/engine-jobs'
 import { InferenceServer } from './host/inference-server'
@@ -15,6 +16,7 @@ import { probeEnvironment } from './host/probe-environment'
 import type { EngineApi, EngineConfig, InferenceApi } from './host/protocol'
 
 const host = new EngineHost((config) => createBrowserEngine(config.engine, config))
+const contender = new ContenderHost(host)
 const queue = new JobQueue()
 const inference = new InferenceServer(() => createBrowserEngine('ort-wasm', { threads: 1 }))
 
@@ -36,6 +38,13 @@ const api: EngineApi & InferenceApi = {
     const engine = await host.engine(request)
     await host.closeAll()
     return raceVariants(engine, request, context)
+  }),
+  openContender: queued((request, context) => contender.open(request, context)),
+  warmUpContender: queued((rule, context) => contender.warmUp(rule, context)),
+  timeSlot: queued((slot) => contender.timeSlot(slot)),
+  closeContender: queued(async () => {
+    await contender.close()
+    return null
   }),
   openSession: (model, options) => inference.openSession(model, options),
   runSession: (id, feeds, wanted) => inference.runSession(id, feeds, wanted),

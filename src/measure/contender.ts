@@ -9,6 +9,10 @@ export interface WarmUpRule {
   readonly minMs: number
 }
 
+/** How far a warm-up has come, 0…1. */
+export const warmUpShare = ({ minRuns, minMs }: WarmUpRule, runs: number, elapsedMs: number): number =>
+  Math.min(runs / minRuns, minMs > 0 ? elapsedMs / minMs : 1, 1)
+
 /** What was timed in one slot, ms. */
 export interface SlotTimes {
   /** The first run, which brings caches and clock frequency over to this contender; recorded and not used. */

@@ -3,7 +3,7 @@
 
 import { LabError } from '../core/errors/lab-error'
 import type { LatencyRequest } from './latency-comparison'
-import type { WarmUpRule } from './contender'
+import { warmUpShare, type WarmUpRule } from './contender'
 import { median } from './quantiles'
 
 export interface WarmUp {
@@ -22,11 +22,10 @@ export async function warmUp(request: LatencyRequest, rule: WarmUpRule): Promise
     await request.checkpoint()
     await contender.prepare?.()
     const report = (runs: number, elapsedMs: number): void => {
-      const share = Math.min(runs / rule.minRuns, rule.minMs > 0 ? elapsedMs / rule.minMs : 1, 1)
       const left = Math.max(rule.minMs - elapsedMs, (rule.minRuns - runs) * (elapsedMs / runs), 0)
       request.progress({
         phase: 'warm-up',
-        fraction: (index + share) / contenders.length,
+        fraction: (index + warmUpShare(rule, runs, elapsedMs)) / contenders.length,
         blocks: 0,
         elapsedMs: request.now() - started,
         leftMs: left + (contenders.length - index - 1) * (elapsedMs + left),

@@ -17,6 +17,8 @@ export interface SessionRequest {
   readonly model: ModelFile
   readonly optimization: OpenOptions['optimization']
   readonly freeDimensions?: FreeDimensions | undefined
+  /** Where values are while a run is timed. */
+  readonly residency?: OpenOptions['residency'] | undefined
 }
 
 /** Starts the engine where the host is: a browser's worker or Node. */
@@ -83,13 +85,18 @@ export class EngineHost {
 
 /** A session outside the cache; the caller closes it. */
 export async function openModel(engine: Engine, request: SessionRequest): Promise<OpenedModel> {
-  const { optimization, freeDimensions } = request
+  const { optimization, freeDimensions, residency } = request
   const start = performance.now()
   const { bytes, externalData } = await readModelFile(request.model)
   const loadMs = performance.now() - start
-  const session = await engine.open(bytes, { optimization, externalData, ...(freeDimensions && { freeDimensions }) })
+  const session = await engine.open(bytes, {
+    optimization,
+    externalData,
+    ...(freeDimensions && { freeDimensions }),
+    ...(residency && { residency }),
+  })
   return { session, loadMs }
 }
 
-const sessionKey = ({ model, optimization, freeDimensions }: SessionRequest): string =>
-  JSON.stringify([model.id, optimization, Object.entries(freeDimensions ?? {}).sort()])
+const sessionKey = ({ model, optimization, freeDimensions, residency }: SessionRequest): string =>
+  JSON.stringify([model.id, optimization, residency ?? 'cpu', Object.entries(freeDimensions ?? {}).sort()])

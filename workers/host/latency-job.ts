@@ -1,68 +1,55 @@
-// Races variants on one engine: opens fresh sessions in random order, times the cold start of each, and hands the sessions to the
-// procedure in `src/measure/compare-latency.ts`.
+// Races variants on one engine: opens fresh sessions in random order, times the cold start of each, and hands them as contenders to the
+// procedure in `src/measure/compare-latency.ts`. `racing-sessions.ts` keeps the sessions.
 
 import { LabError } from '../../src/core/errors/lab-error'
 import { seededRng } from '../../src/core/numeric/rng'
-import type { Engine, EngineSession } from '../../src/engines/engine'
+import type { Engine } from '../../src/engines/engine'
 import { compareLatency } from '../../src/measure/compare-latency'
-import type { LatencyComparison, LatencyProgress } from '../../src/measure/latency-comparison'
-import { openModel } from './engine-host'
+import { localContender, type Contender } from '../../src/measure/contender'
+import type { HostEvent, LatencyComparison, LatencyProgress } from '../../src/measure/latency-comparison'
 import type { JobContext } from './job'
-import { openInputs, type ModelInputs } from './model-inputs'
 import { probeEnvironment } from './probe-environment'
-import type { ColdStart, EngineConfig, LatencyJobRequest, LatencyJobResult } from './protocol'
+import type { EngineConfig, LatencyJobRequest, LatencyJobResult } from './protocol'
+import { RacingSessions } from './racing-sessions'
+import { planSessions } from './session-plan'
+import { watchGarbage } from './watch-garbage'
 
 type Request = EngineConfig & LatencyJobRequest
-interface Contender extends ColdStart {
-  readonly session: EngineSession
-}
 
-/** Throws `options/invalid` for fewer than two variants and what opening, running or `compareLatency` throw. */
+/** Throws `options/invalid` for variants that make no race, and what opening, running or `compareLatency` throw. */
 export async function raceVariants(engine: Engine, request: Request, context: JobContext): Promise<LatencyJobResult> {
+  const { variants, seed } = request
+  verifyVariants(request)
   const environment = probeEnvironment(engine.facts, request.page)
-  const contenders: Contender[] = []
+  const sessions = planSessions(variants, environment, request.sessions)
+  const racing = new RacingSessions({ engine, job: request, open: sessions.open, context })
   try {
-    const inputs = await openContenders(engine, request, context, contenders)
-    const comparison = await race(request, context, { contenders, inputs, timerStepMs: environment.timerStepMs })
-    const variants = contenders.map(({ label, loadMs, sessionMs, firstRunMs }) => ({
-      label,
-      loadMs,
-      sessionMs,
-      firstRunMs,
-    }))
-    const { isSynthetic, freeDimensions } = inputs
-    return { comparison, variants, isSynthetic, freeDimensions, residency: request.residency ?? 'cpu', environment }
+    await racing.openAll(seededRng(seed), (step, of, label) =>
+      context.progress((step / of) * OPENING, `Opening ${label}`),
+    )
+    const comparison = await race(request, context, { racing, timerStepMs: environment.timerStepMs })
+    const { isSynthetic, freeDimensions } = racing.inputs
+    const residency = request.residency ?? 'cpu'
+    const facts = { isSynthetic, freeDimensions, residency, sessions, environment }
+    return { comparison, variants: racing.coldStarts, ...facts }
   } finally {
-    for (const contender of contenders) await contender?.session.close()
+    await racing.close()
   }
 }
 
-/** Fills `contenders` in the order of the request; sessions are created in random order, which may decide their memory layout. */
-async function openContenders(
-  engine: Engine,
-  request: Request,
-  context: JobContext,
-  contenders: Contender[],
-): Promise<ModelInputs> {
-  const { variants, freeDimensions, page, seed } = request
-  const order = seededRng(seed).shuffle(variants.map((_, index) => index))
-  let inputs: ModelInputs | undefined
-  for (const [step, index] of order.entries()) {
-    const variant = variants[index]
-    if (!variant) continue
-    context.progress((step / order.length) * OPENING, `Opening ${variant.label}`)
-    await context.checkpoint()
-    const { session, loadMs } = await openModel(engine, { model: variant.model, optimization: 'all', freeDimensions })
-    contenders[index] = { label: variant.label, loadMs, sessionMs: session.sessionMs, firstRunMs: NaN, session }
-    inputs ??= await openInputs({ source: request.inputs, session, freeDimensions, page, signal: context.signal })
-    const [first] = inputs.feeds
-    if (!first) throw new LabError('data/invalid', 'There are no inputs to run the models on.')
-    const start = performance.now()
-    await session.run(first)
-    contenders[index] = { ...contenders[index], firstRunMs: performance.now() - start }
+/** Before anything is opened, which takes time. */
+function verifyVariants({ variants }: Request): void {
+  const refuse = (path: string, expected: string, got: number): never => {
+    throw new LabError('options/invalid', `A race needs ${path} to be ${expected}, not ${got}.`, {
+      path,
+      expected,
+      got,
+    })
   }
-  if (!inputs) throw new LabError('options/invalid', 'There is nothing to time.', { path: 'variants' })
-  return inputs
+  if (variants.length < 2) refuse('variants', 'at least 2', variants.length)
+  for (const [index, { repeat = 1 }] of variants.entries()) {
+    if (!(Number.isInteger(repeat) && repeat >= 1)) refuse(`variants[${index}].repeat`, 'a whole number from 1', repeat)
+  }
 }
 
 /** Parts of the job that progress gives to opening and to warming up; the rest is sampling. */
@@ -70,42 +57,58 @@ const OPENING = 0.1
 const WARM_UP = 0.3
 
 interface Race {
-  readonly contenders: readonly Contender[]
-  readonly inputs: ModelInputs
+  readonly racing: RacingSessions
   readonly timerStepMs: number
 }
 
-function race(
-  request: Request,
-  context: JobContext,
-  { contenders, inputs, timerStepMs }: Race,
-): Promise<LatencyComparison> {
-  const { feeds } = inputs
-  const { seconds, margin, warmUp, seed } = request
-  return compareLatency({
-    variantCount: contenders.length,
-    inputCount: feeds.length,
-    run: async (variant, input) => {
-      const [contender, feed] = [contenders[variant], feeds[input]]
-      if (!contender || !feed) throw new LabError('internal', `There is no variant ${variant} or input ${input}.`)
-      await contender.session.run(feed)
-    },
-    now: () => performance.now(),
-    timerStepMs,
-    budgetMs: seconds * 1000,
-    ...(margin !== undefined && { margin }),
-    ...(warmUp && { warmUp }),
-    rng: seededRng(seed + 1),
-    checkpoint: () => context.checkpoint(),
-    progress: (state) => context.progress(overall(state), describe(state)),
-    wasDisturbed: () => context.wasDisturbed(),
-  })
+async function race(request: Request, context: JobContext, { racing, timerStepMs }: Race): Promise<LatencyComparison> {
+  const { seconds, mode, margin, warmUp, seed, variants } = request
+  const garbage = watchGarbage()
+  const now = (): number => performance.now()
+  const checkpoint = (): Promise<void> => context.checkpoint()
+  const inputCount = racing.inputs.feeds.length
+  const contender = (variant: number, repeat = 1): Contender => {
+    const once = (input: number): Promise<void> => racing.run(variant, input)
+    const often = async (input: number): Promise<void> => {
+      for (let inference = 0; inference < repeat; inference++) await once(input)
+    }
+    const prepare = (): Promise<void> => racing.prepare(variant)
+    return localContender({ run: repeat === 1 ? once : often, inputCount, now, checkpoint, prepare })
+  }
+  try {
+    return await compareLatency({
+      contenders: variants.map(({ repeat }, index) => contender(index, repeat)),
+      sentinel: localContender({ run: () => racing.runSentinel(), inputCount: 1, now, checkpoint }),
+      now,
+      timerStepMs,
+      budgetMs: seconds * 1000,
+      ...(mode && { mode }),
+      ...(margin !== undefined && { margin }),
+      ...(warmUp && { warmUp }),
+      rng: seededRng(seed + 1),
+      checkpoint,
+      progress: (state) => context.progress(overall(state), describe(state)),
+      takeEvents: () => eventsSince(context.wasDisturbed(), garbage.wasCollected()),
+      recover: (error) => racing.recover(error),
+    })
+  } finally {
+    garbage.stop()
+  }
 }
+
+const eventsSince = (wasHidden: boolean, wasCollected: boolean): readonly HostEvent[] => [
+  ...(wasHidden ? (['hidden'] as const) : []),
+  ...(wasCollected ? (['gc'] as const) : []),
+]
 
 const overall = ({ phase, fraction }: LatencyProgress): number =>
   phase === 'warm-up' ? OPENING + WARM_UP * fraction : OPENING + WARM_UP + (1 - OPENING - WARM_UP) * fraction
 
-const describe = ({ phase, blocks, leftMs }: LatencyProgress): string => {
+/** No verdict while running: the band is valid at any moment, and only the first pair's fits on a line. */
+const describe = ({ phase, blocks, leftMs, bands }: LatencyProgress): string => {
   const left = `at most ${Math.ceil(leftMs / 1000)} s left`
-  return phase === 'warm-up' ? `Warming up, ${left}` : `Timing, ${blocks} blocks, ${left}`
+  if (phase === 'warm-up') return `Warming up, ${left}`
+  const [band] = bands
+  const soFar = band && band.every(Number.isFinite) ? `, ${band.map((ratio) => ratio.toFixed(2)).join('–')} so far` : ''
+  return `Timing, ${blocks} blocks${soFar}, ${left}`
 }
