@@ -3,8 +3,8 @@
 import { LabError } from '../../src/core/errors/lab-error'
 import type { NamedValues } from '../../src/core/pass/tensor-value'
 import type { BoundRun, Engine, EngineSession } from '../../src/engines/engine'
+import type { ColdStart } from '../../src/measure/cold-start'
 import { openModel, type SessionRequest } from './engine-host'
-import type { ColdStart } from './protocol'
 
 export interface BoundSession {
   readonly cold: Omit<ColdStart, 'label'>

@@ -7,6 +7,7 @@ import type { Engine } from '../../src/engines/engine'
 import { compareLatency } from '../../src/measure/compare-latency'
 import { localContender, type Contender } from '../../src/measure/contender'
 import type { HostEvent, LatencyComparison, LatencyProgress } from '../../src/measure/latency-comparison'
+import { progressText } from '../../src/measure/progress-text'
 import type { JobContext } from './job'
 import { probeEnvironment } from './probe-environment'
 import type { EngineConfig, LatencyJobRequest, LatencyJobResult } from './protocol'
@@ -87,7 +88,7 @@ async function race(request: Request, context: JobContext, { racing, timerStepMs
       ...(warmUp && { warmUp }),
       rng: seededRng(seed + 1),
       checkpoint,
-      progress: (state) => context.progress(overall(state), describe(state)),
+      progress: (state) => context.progress(overall(state), progressText(state)),
       takeEvents: () => eventsSince(context.wasDisturbed(), garbage.wasCollected()),
       recover: (error) => racing.recover(error),
     })
@@ -103,12 +104,3 @@ const eventsSince = (wasHidden: boolean, wasCollected: boolean): readonly HostEv
 
 const overall = ({ phase, fraction }: LatencyProgress): number =>
   phase === 'warm-up' ? OPENING + WARM_UP * fraction : OPENING + WARM_UP + (1 - OPENING - WARM_UP) * fraction
-
-/** No verdict while running: the band is valid at any moment, and only the first pair's fits on a line. */
-const describe = ({ phase, blocks, leftMs, bands }: LatencyProgress): string => {
-  const left = `at most ${Math.ceil(leftMs / 1000)} s left`
-  if (phase === 'warm-up') return `Warming up, ${left}`
-  const [band] = bands
-  const soFar = band && band.every(Number.isFinite) ? `, ${band.map((ratio) => ratio.toFixed(2)).join('–')} so far` : ''
-  return `Timing, ${blocks} blocks${soFar}, ${left}`
-}

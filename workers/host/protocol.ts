@@ -16,6 +16,7 @@ import type {
   Residency,
 } from '../../src/engines/engine'
 import type { EnvironmentRecord, PageEnvironment } from '../../src/engines/environment-record'
+import type { ColdStart } from '../../src/measure/cold-start'
 import type { SlotTimes, WarmUpRule } from '../../src/measure/contender'
 import type { LatencyComparison, LatencyMode } from '../../src/measure/latency-comparison'
 import type { SlotPlan } from '../../src/measure/sampling-plan'
@@ -179,13 +180,6 @@ export interface LatencyJobRequest {
   /** For tests; the procedure's rule when absent. */
   readonly warmUp?: WarmUpRule | undefined
   readonly seed: number
-}
-
-export interface ColdStart {
-  readonly label: string
-  readonly loadMs: number
-  readonly sessionMs: number
-  readonly firstRunMs: number
 }
 
 export interface LatencyJobResult {

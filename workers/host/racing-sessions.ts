@@ -5,10 +5,11 @@ import { LabError } from '../../src/core/errors/lab-error'
 import type { Rng } from '../../src/core/numeric/rng'
 import type { Engine, EngineSession } from '../../src/engines/engine'
 import { sentinelFeeds, sentinelModel } from '../../src/engines/sentinel-model'
+import type { ColdStart } from '../../src/measure/cold-start'
 import { bindAll, openBound, type BoundSession } from './bound-session'
 import type { JobContext } from './job'
 import { openInputs, type ModelInputs } from './model-inputs'
-import type { ColdStart, EngineConfig, LatencyJobRequest, RaceVariant, SessionsOpen } from './protocol'
+import type { EngineConfig, LatencyJobRequest, RaceVariant, SessionsOpen } from './protocol'
 
 /**
  * Runs after opening in turn, before the timed slot: the first touches memory and packs weights, which took up to four times as long as

@@ -1,8 +1,9 @@
 // One engine's bench: the engine check of every file, the fidelity of every variant, then the race of those that answer right. A file
 // that fails its check shows no speed; a GPU that is emulated in software is not timed at all.
 
-import type { ColdStart, LatencyJobResult } from '../../../workers/host/protocol'
+import type { LatencyJobResult } from '../../../workers/host/protocol'
 import type { EnvironmentRecord } from '../../engines/environment-record'
+import type { ColdStart } from '../../measure/cold-start'
 import type { EngineCheck } from '../../measure/engine-check'
 import type { FaultSite } from '../../measure/fault-site'
 import type { Fidelity } from '../../measure/fidelity'
