@@ -22,6 +22,8 @@ export interface OrtRuntime {
   readonly startedAt: number
   /** The device of the moment: the runtime makes a new one for the first session after the last one was closed. Absent without a GPU. */
   gpuDevice?(): Promise<GPUDevice | undefined>
+  /** Waits until the browser gives devices again; false when it does not in time. */
+  awaitGpu?(): Promise<boolean>
 }
 
 /**
@@ -61,21 +63,30 @@ export async function createOrtEngine(
     facts: { ...known, selfTests },
     startMs: startMs ?? 0,
     open,
-    recover: recovery(selfTests, open, close),
+    recover: recovery(runtime, selfTests, { open, close }),
     close,
   }
 }
 
-/** With its last session the runtime lets go of a lost device, and the next session gets a new one (seen with version 1.30). */
-function recovery(before: EngineFacts['selfTests'], open: Engine['open'], close: Engine['close']): Engine['recover'] {
+/**
+ * With its last session the runtime lets go of a lost device, and the next session gets a new one (seen with version 1.30). An attempt
+ * while there is none would leave its module unable to open anything, so the browser is asked first.
+ */
+function recovery(
+  runtime: OrtRuntime,
+  before: EngineFacts['selfTests'],
+  { open, close }: Pick<Engine, 'open' | 'close'>,
+): Engine['recover'] {
   return async (error) => {
     if (!(error instanceof LabError) || error.code !== 'device/lost') return false
     try {
       await close()
+      if ((await runtime.awaitGpu?.()) === false) return false
       const after = await runSelfTests(open)
       return after.every(({ ok }, index) => ok || before[index]?.ok === false)
-    } catch {
-      return false
+    } catch (failure) {
+      if (failure instanceof LabError) return false
+      throw failure
     }
   }
 }

@@ -17,7 +17,7 @@ export async function createBrowserEngine(id: EngineId, options: { readonly thre
       const runtime = await loadWebGpu()
       // Typed as a promise, and none in the native builds.
       const gpuDevice = async (): Promise<GPUDevice | undefined> => runtime.ort.env.webgpu.device
-      return createOrtEngine(id, { threads }, { ...runtime, startedAt, gpuDevice })
+      return createOrtEngine(id, { threads }, { ...runtime, startedAt, gpuDevice, awaitGpu })
     }
     default:
       return id satisfies never
@@ -54,6 +54,26 @@ async function loadWebGpu(): Promise<Loaded> {
   ])
   ort.env.wasm.wasmPaths = { mjs: mjs.default, wasm: wasm.default }
   return { ort, build: 'asyncify', adapter }
+}
+
+/** A GPU process that ended is started again within a second or two. */
+const GPU_PATIENCE_MS = 5000
+const GPU_RETRY_MS = 100
+
+async function awaitGpu(): Promise<boolean> {
+  const start = performance.now()
+  while (performance.now() - start < GPU_PATIENCE_MS) {
+    try {
+      const adapter = await navigator.gpu.requestAdapter()
+      const device = await adapter?.requestDevice()
+      device?.destroy()
+      if (device) return true
+    } catch {
+      // As without an adapter: there may be one later.
+    }
+    await new Promise((resolve) => setTimeout(resolve, GPU_RETRY_MS))
+  }
+  return false
 }
 
 async function probeAdapter(): Promise<AdapterFacts> {

@@ -53,13 +53,13 @@ export async function openSession(request: SessionRequest): Promise<EngineSessio
     const device = options.residency === 'gpu' ? await runtime.gpuDevice?.() : undefined
     if (!device) return { run: async () => void (await run(feeds)), answer: () => run(feeds), dispose: () => undefined }
     const runAll = (inputs: Tensors) => runTensors(inputs, session.outputNames)
-    return bindResident({ device, tensors, run: runAll, read, engine: id, make: ort.Tensor })
+    return bindResident({ device, tensors, run: runAll, read, failed, engine: id, make: ort.Tensor })
   }
   const close = async (): Promise<void> => {
     if (!isOpen) return
     isOpen = false
     sessions.delete(opened)
-    await session.release()
+    await session.release().catch(failed('closing the model'))
   }
   const { inputNames, outputNames } = session
   const [inputs, outputs] = await describeValues(session, options)

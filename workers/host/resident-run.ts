@@ -26,12 +26,14 @@ interface ResidentRequest {
   readonly tensors: Readonly<Record<string, Tensor>>
   readonly run: (inputs: Readonly<Record<string, Tensor>>) => Promise<InferenceSession.ReturnType>
   readonly read: (outputs: InferenceSession.ReturnType) => Promise<NamedValues>
+  /** Names what the GPU itself throws. */
+  readonly failed: (doing: string) => (error: unknown) => Promise<never>
   readonly engine: string
   readonly make: TensorConstructor & { readonly fromGpuBuffer: typeof Tensor.fromGpuBuffer }
 }
 
 export async function bindResident(request: ResidentRequest): Promise<BoundRun> {
-  const { device, tensors, run, read, engine, make } = request
+  const { device, tensors, run, read, failed, engine, make } = request
   const buffers: GPUBuffer[] = []
   const inputs: Record<string, Tensor> = {}
   for (const [name, tensor] of Object.entries(tensors)) {
@@ -52,7 +54,7 @@ export async function bindResident(request: ResidentRequest): Promise<BoundRun> 
   return {
     run: async () => {
       for (const output of Object.values(await run(inputs))) output.dispose()
-      await device.queue.onSubmittedWorkDone()
+      await device.queue.onSubmittedWorkDone().catch(failed('waiting for the GPU'))
       expectDevice()
     },
     answer: async () => {
@@ -78,9 +80,10 @@ const UNIT = 16
 function upload(device: GPUDevice, bytes: Uint8Array): GPUBuffer {
   const size = Math.max(1, Math.ceil(bytes.length / UNIT)) * UNIT
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
-  const buffer = device.createBuffer({ size, usage, mappedAtCreation: true })
-  new Uint8Array(buffer.getMappedRange()).set(bytes)
-  buffer.unmap()
+  const buffer = device.createBuffer({ size, usage })
+  const padded = new Uint8Array(size)
+  padded.set(bytes)
+  device.queue.writeBuffer(buffer, 0, padded)
   return buffer
 }
 
