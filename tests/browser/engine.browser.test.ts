@@ -52,7 +52,7 @@ describe('ort-wasm', () => {
     expect(environment).toMatchObject({
       where: 'browser',
       crossOriginIsolated: true,
-      pageVisible: true,
+      conditions: { start: { pageVisible: true }, end: null },
       appVersion: '0.1.0',
     })
     expect(environment.timerStepMs).toBeLessThan(0.1)
