@@ -19,7 +19,7 @@ import {
   type FilePlace,
   type WithPlaces,
 } from './browser-host/browser-call'
-import type { Laboratory, LaboratoryRequest } from './laboratory'
+import { toVariants, type Laboratory, type LaboratoryRequest } from './laboratory'
 import type { OpenedModel } from './open-model'
 import type { Progress } from './progress'
 
@@ -48,9 +48,9 @@ export async function openBrowserLaboratory(request: LaboratoryRequest): Promise
       ask('bisect', { model: handle(model), inputs: inputs(samples), freeDimensions, check }),
     fidelity: (variant, samples) =>
       ask('fidelity', { original: handle(0), variant: handle(variant), inputs: inputs(samples), freeDimensions }),
-    compareLatency: (indices, samples, options) => {
-      const variants = indices.map((index) => ({ label: models[index]?.reference ?? '', model: handle(index) }))
-      return ask('compareLatency', { ...options, variants, inputs: inputs(samples), freeDimensions, seed })
+    compareLatency: (entries, samples, options) => {
+      const variants = toVariants(entries, models, handle)
+      return ask('compareLatency', { seed, ...options, variants, inputs: inputs(samples), freeDimensions })
     },
     predict: (samples = Number.MAX_SAFE_INTEGER) => {
       if (!dataset) throw new LabError('internal', 'Classes are predicted on real data only.')

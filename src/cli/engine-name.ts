@@ -1,14 +1,8 @@
 // The names of engines on the command line: `ort-wasm`, `ort-wasm:THREADS`, `ort-webgpu`.
 
 import { ENGINE_IDS, type EngineId } from '../engines/engine'
+import type { EngineChoice } from '../measure/engine-race'
 import { usageError } from './parse-arguments'
-
-export interface EngineChoice {
-  /** As it was named. */
-  readonly name: string
-  readonly engine: EngineId
-  readonly threads: number
-}
 
 export type Place = 'node' | 'browser'
 

@@ -1,11 +1,19 @@
 // Where models are run for `compare` and `bench`: Node or a headless browser, behind one interface. Both do the very jobs of the page's
 // engine worker (`workers/host/*-jobs.ts`). Models are named by their place in the list, 0 is the original.
 
-import type { EngineStart, FidelityResult, LatencyJobResult, Predictions } from '../../workers/host/protocol'
+import type {
+  EngineStart,
+  FidelityResult,
+  LatencyJobRequest,
+  LatencyJobResult,
+  Predictions,
+  RaceVariant,
+} from '../../workers/host/protocol'
 import { fittedDimensions } from '../data/fitted-dimensions'
 import type { EngineCheck } from '../measure/engine-check'
+import type { EngineChoice } from '../measure/engine-race'
 import type { FaultSite } from '../measure/fault-site'
-import type { EngineChoice, Place } from './engine-name'
+import type { Place } from './engine-name'
 import type { OpenedModel } from './open-model'
 import type { Progress } from './progress'
 
@@ -20,9 +28,19 @@ export interface LaboratoryRequest {
   readonly progress: Progress
 }
 
-export interface RaceOptions {
+/** As of `LatencyJobRequest`, where the defaults are stated. */
+export interface RaceOptions extends Pick<LatencyJobRequest, 'mode' | 'sessions' | 'residency'> {
   readonly seconds: number
   readonly margin: number
+  /** Instead of the laboratory's, so that a race that is repeated has another order. */
+  readonly seed?: number
+}
+
+/** One contender of a race; a number alone is a model as it is. */
+export type RaceEntry = number | RacedModel
+
+interface RacedModel extends Pick<RaceVariant, 'repeat' | 'sharesSessionWith'> {
+  readonly model: number
 }
 
 export interface Laboratory {
@@ -33,18 +51,36 @@ export interface Laboratory {
   bisect(model: number, samples: number, check: EngineCheck): Promise<FaultSite>
   /** A variant against the original, on the reference engine. */
   fidelity(variant: number, samples: number): Promise<FidelityResult>
-  /** Times models against the first of them; `samples` inputs rotate. */
-  compareLatency(models: readonly number[], samples: number, options: RaceOptions): Promise<LatencyJobResult>
+  /** Times contenders against the first of them; `samples` inputs rotate. */
+  compareLatency(entries: readonly RaceEntry[], samples: number, options: RaceOptions): Promise<LatencyJobResult>
   /** Classes that every model predicts for the first `samples` of the data, all of them without a number. */
   predict(samples?: number): Promise<Predictions>
   close(): Promise<void>
 }
 
-/** Real data bring their own sizes; for synthetic inputs open dimensions get sizes that the original takes. */
 export async function openLaboratory(request: LaboratoryRequest, place: Place): Promise<Laboratory> {
-  const [original] = request.models
-  const fitted = request.data === undefined && original ? fittedDimensions(original.model) : {}
-  const sized = { ...request, freeDimensions: { ...fitted, ...request.freeDimensions } }
+  const sized = withFittedDimensions(request)
   if (place === 'browser') return (await import('./browser-laboratory')).openBrowserLaboratory(sized)
   return (await import('./node-laboratory')).openNodeLaboratory(sized)
+}
+
+/** Real data bring their own sizes; for synthetic inputs open dimensions get sizes that the original takes. */
+export function withFittedDimensions<R extends Pick<LaboratoryRequest, 'data' | 'models' | 'freeDimensions'>>(
+  request: R,
+): R {
+  const [original] = request.models
+  const fitted = request.data === undefined && original ? fittedDimensions(original.model) : {}
+  return { ...request, freeDimensions: { ...fitted, ...request.freeDimensions } }
+}
+
+/** What the engine's job calls the entries; `model` gives the handle of a model by its place. */
+export function toVariants<Model>(
+  entries: readonly RaceEntry[],
+  models: readonly Pick<OpenedModel, 'reference'>[],
+  model: (index: number) => Model,
+): readonly (Omit<RaceVariant, 'model'> & { readonly model: Model })[] {
+  return entries.map((entry) => {
+    const { model: index, ...how } = typeof entry === 'number' ? { model: entry } : entry
+    return { ...how, label: models[index]?.reference ?? '', model: model(index) }
+  })
 }

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { runBisection } from '../../workers/host/bisect-job'
 import { runEngineCheck, runFidelity } from '../../workers/host/check-jobs'
+import { ContenderHost } from '../../workers/host/contender-jobs'
 import { EngineHost } from '../../workers/host/engine-host'
 import { predictSamples } from '../../workers/host/engine-jobs'
 import type { JobContext } from '../../workers/host/job'
@@ -12,14 +13,31 @@ import { raceVariants } from '../../workers/host/latency-job'
 import { spreadSamples } from '../../workers/host/model-inputs'
 import { createNodeEngine } from '../../workers/host/ort-runtime-node'
 import { probeEnvironment } from '../../workers/host/probe-environment'
-import type { EngineConfig, InputSource, ModelFile, ModelId } from '../../workers/host/protocol'
+import type {
+  ContenderStart,
+  EngineConfig,
+  InputSource,
+  ModelFile,
+  ModelId,
+  SlotRequest,
+} from '../../workers/host/protocol'
 import { LabError } from '../core/errors/lab-error'
 import type { Dataset } from '../data/dataset'
-import type { Laboratory, LaboratoryRequest } from './laboratory'
+import type { EnvironmentRecord } from '../engines/environment-record'
+import type { SlotTimes, WarmUpRule } from '../measure/contender'
+import { toVariants, type Laboratory, type LaboratoryRequest } from './laboratory'
 import { openData } from './open-data'
 import { inputNamesOf, type OpenedModel } from './open-model'
 
-export async function openNodeLaboratory(request: LaboratoryRequest): Promise<Laboratory> {
+/** With one model as a contender of a race over several processes. */
+export interface NodeLaboratory extends Laboratory {
+  openContender(model: number, samples: number): Promise<ContenderStart>
+  /** `report`: how far it has come, 0…1. */
+  warmUpContender(rule: WarmUpRule, report: (fraction: number) => void): Promise<readonly number[]>
+  timeSlot(slot: SlotRequest): Promise<SlotTimes>
+}
+
+export async function openNodeLaboratory(request: LaboratoryRequest): Promise<NodeLaboratory> {
   const { engine, models, data, freeDimensions, seed, repository, progress } = request
   const files = await Promise.all(models.map(toModelFile))
   const dataset = await openDataset(data, models, repository)
@@ -35,15 +53,14 @@ export async function openNodeLaboratory(request: LaboratoryRequest): Promise<La
     progress: (fraction, what) => progress.show(fraction, what),
     wasDisturbed: () => false,
   }
+  const contender = new ContenderHost(host)
   const file = (index: number): ModelFile => files[index] ?? noModel(index)
   const inputs = async (count: number): Promise<InputSource> =>
     dataset ? { kind: 'values', feeds: await spreadSamples(dataset, count) } : { kind: 'synthetic', seed, count }
   return {
     start: async () => {
       const { facts, startMs } = await host.engine(config)
-      // Node 20 has no `navigator` to tell the number of cores.
-      const environment = { ...probeEnvironment(facts, config.page), hardwareConcurrency: availableParallelism() }
-      return { facts, environment, startMs }
+      return { facts, environment: inNode(probeEnvironment(facts, config.page)), startMs }
     },
     engineCheck: async (model, samples) =>
       runEngineCheck(host, { ...config, model: file(model), inputs: await inputs(samples), freeDimensions }, context),
@@ -55,21 +72,38 @@ export async function openNodeLaboratory(request: LaboratoryRequest): Promise<La
       const pair = { original: file(0), variant: file(variant) }
       return runFidelity(host, { ...config, ...pair, inputs: await inputs(samples), freeDimensions }, context)
     },
-    compareLatency: async (indices, samples, options) => {
-      const variants = indices.map((index) => ({ label: models[index]?.reference ?? '', model: file(index) }))
-      const job = { ...config, ...options, variants, inputs: await inputs(samples), freeDimensions, seed }
+    compareLatency: async (entries, samples, options) => {
+      const variants = toVariants(entries, models, file)
+      const job = { ...config, seed, ...options, variants, inputs: await inputs(samples), freeDimensions }
       await host.closeAll()
-      return raceVariants(await host.engine(config), job, context)
+      const result = await raceVariants(await host.engine(config), job, context)
+      return { ...result, environment: inNode(result.environment) }
     },
+    openContender: async (model, samples) => {
+      const label = engine.name
+      const request = { ...config, label, model: file(model), inputs: await inputs(samples), freeDimensions }
+      return contender.open(request, context)
+    },
+    warmUpContender: (rule, report) => contender.warmUp(rule, { ...context, progress: report }),
+    timeSlot: (slot) => contender.timeSlot(slot),
     predict: async (samples) => {
       if (!dataset) throw new LabError('internal', 'Classes are predicted on real data only.')
       const requests = files.map((model) => ({ model, optimization: 'all' as const, freeDimensions }))
       const sessions = (await host.open(config, requests)).map(({ session }) => session)
       return predictSamples(sessions, dataset, { from: 0, to: samples ?? dataset.size }, context)
     },
-    close: () => host.closeAll(),
+    close: async () => {
+      await contender.close()
+      await host.closeAll()
+    },
   }
 }
+
+/** Node 20 has no `navigator` to tell the number of cores. */
+const inNode = (environment: EnvironmentRecord): EnvironmentRecord => ({
+  ...environment,
+  hardwareConcurrency: availableParallelism(),
+})
 
 function noModel(index: number): never {
   throw new LabError('internal', `There is no model ${index}.`)
