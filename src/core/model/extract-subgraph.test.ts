@@ -78,6 +78,17 @@ describe('cutting a model', () => {
     ])
   })
 
+  it('takes one output of a node from outside and computes the other', async () => {
+    const split = buildModel({
+      inputs: { x: ['float32', [4]] },
+      outputs: { y: ['float32', [2]] },
+      nodes: [node('Split', ['x'], ['a', 'b']), node('Add', ['a', 'b'], ['y'])],
+    })
+    const cut = extractSubgraph(split, { from: ['a'], to: ['y'], types: inferShapes(split) })
+    const outputs = await runModel(cut, { x: floats([4], [1, 2, 3, 4]), a: floats([2], [10, 20]) })
+    expect(numbersOf(outputs, 'y')).toEqual([13, 24])
+  })
+
   it('names a value that nothing makes', () => {
     const types = inferShapes(model)
     expect(() => extractSubgraph(model, { to: ['w'], types })).toThrow(/makes "w"/)

@@ -22,7 +22,8 @@ export interface SubgraphRequest {
 export function extractSubgraph(model: Model, { from = [], to, types }: SubgraphRequest): Model {
   const { graph } = model
   const cut = new Set(from)
-  const { nodes, read } = ancestors(graph, to, cut)
+  const { nodes: needed, read } = ancestors(graph, to, cut)
+  const nodes = needed.map((node) => withoutOutputs(node, cut))
   const made = new Set(nodes.flatMap(({ outputs }) => outputs))
   const missing = to.find((name) => !made.has(name))
   if (missing !== undefined) {
@@ -65,4 +66,10 @@ function ancestors(graph: Graph, to: readonly string[], cut: ReadonlySet<string>
     }
   }
   return { nodes: graph.nodes.filter((node) => needed.has(node)), read }
+}
+
+/** A node that is needed for one output while another is given from outside makes that one under a name that nobody reads. */
+function withoutOutputs(node: Node, cut: ReadonlySet<string>): Node {
+  if (!node.outputs.some((name) => cut.has(name))) return node
+  return { ...node, outputs: node.outputs.map((name) => (cut.has(name) ? `${name}/not-read` : name)) }
 }
