@@ -42,10 +42,6 @@ const api: EngineApi & InferenceApi = {
   openContender: queued((request, context) => contender.open(request, context)),
   warmUpContender: queued((rule, context) => contender.warmUp(rule, context)),
   timeSlot: queued((slot) => contender.timeSlot(slot)),
-  closeContender: queued(async () => {
-    await contender.close()
-    return null
-  }),
   openSession: (model, options) => inference.openSession(model, options),
   runSession: (id, feeds, wanted) => inference.runSession(id, feeds, wanted),
   closeSession: (id) => inference.closeSession(id),

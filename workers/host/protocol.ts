@@ -194,7 +194,7 @@ export interface LatencyJobResult {
   readonly environment: EnvironmentRecord
 }
 
-/** One model on this worker's engine as a contender of a race over several workers. A worker holds one at a time. */
+/** One model on this worker's engine as a contender of a race over several workers. A worker holds one at a time, until it ends. */
 export interface ContenderRequest {
   readonly label: string
   readonly model: ModelFile
@@ -273,7 +273,6 @@ export interface EngineApi {
   /** Times of all warm-up runs of the open contender, ms. */
   warmUpContender: Job<EngineConfig & WarmUpRule, readonly number[]>
   timeSlot: Job<EngineConfig & SlotRequest, SlotTimes>
-  closeContender: Job<EngineConfig, null>
   engineCheck: Job<EngineConfig & CheckRequest, EngineCheck>
   bisect: Job<EngineConfig & BisectRequest, FaultSite>
   fidelity: Job<EngineConfig & FidelityRequest, FidelityResult>

@@ -3,6 +3,7 @@
 
 import type { DatasetRef, FreeDimensions, InputSource, LoadedModel, ModelFile } from '../../../workers/host/protocol'
 import type { Recipe } from '../../core/recipe/recipe'
+import { CHECK_INPUTS, RACE_INPUTS } from '../../measure/input-counts'
 import type { CompressClient } from '../jobs/compress-client'
 import type { EngineClient } from '../jobs/engine-client'
 import type { JobOptions } from '../jobs/run-job'
@@ -43,9 +44,6 @@ export interface BenchOutcome {
   readonly accuracy?: AccuracyRun
 }
 
-/** Samples for the checks and the rotation of inputs while timing. */
-const CHECK_INPUTS = 8
-const RACE_INPUTS = 16
 /** Half width of "the same" (docs/measuring.md). */
 const MARGIN = 0.02
 const SEED = 1
@@ -79,9 +77,13 @@ export async function runBench(
 
   const inputs = inputsFrom(evaluation, CHECK_INPUTS)
   const checkOriginal = await engine.engineCheck({ model: original.model, inputs, freeDimensions }, job('check'))
-  add({
-    engineChecks: [checkOriginal, await engine.engineCheck({ model: variant, inputs, freeDimensions }, job('check'))],
-  })
+  const checkVariant = await engine.engineCheck({ model: variant, inputs, freeDimensions }, job('check'))
+  add({ engineChecks: [checkOriginal, checkVariant] })
+  const [wrong] = [
+    { model: original.model, check: checkOriginal },
+    { model: variant, check: checkVariant },
+  ].filter(({ check }) => !check.ok)
+  if (wrong) add({ faultSite: await engine.bisect({ ...wrong, inputs, freeDimensions }, job('check')) })
   add({
     fidelity: await reference.fidelity({ original: original.model, variant, inputs, freeDimensions }, job('fidelity')),
   })

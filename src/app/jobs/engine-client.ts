@@ -5,6 +5,8 @@ import type {
   AccuracyRequest,
   BisectRequest,
   CheckRequest,
+  ContenderRequest,
+  ContenderStart,
   EngineApi,
   EngineConfig,
   EngineStart,
@@ -16,9 +18,11 @@ import type {
   ModelInterface,
   OutputsRequest,
   Predictions,
+  SlotRequest,
 } from '../../../workers/host/protocol'
 import type { NamedValues } from '../../core/pass/tensor-value'
 import type { EngineId } from '../../engines/engine'
+import type { SlotTimes, WarmUpRule } from '../../measure/contender'
 import type { EngineCheck } from '../../measure/engine-check'
 import type { FaultSite } from '../../measure/fault-site'
 import { freshPageFacts, pageFacts, withEndOfRun } from './page-facts'
@@ -55,6 +59,20 @@ export class EngineClient {
   async compareLatency(request: LatencyJobRequest, options?: JobOptions): Promise<LatencyJobResult> {
     const result = await this.#worker.run('compareLatency', this.#observed(request, options), options)
     return { ...result, environment: await withEndOfRun(result.environment) }
+  }
+
+  /** For a race over several workers: opens what the next three methods time, and closes everything else in this worker. */
+  openContender(request: ContenderRequest, options?: JobOptions): Promise<ContenderStart> {
+    return this.#worker.run('openContender', { ...this.#config, ...request }, options)
+  }
+
+  /** Times of all its warm-up runs, ms. */
+  warmUpContender(rule: WarmUpRule, options?: JobOptions): Promise<readonly number[]> {
+    return this.#worker.run('warmUpContender', { ...this.#config, ...rule }, options)
+  }
+
+  timeSlot(slot: SlotRequest, options?: JobOptions): Promise<SlotTimes> {
+    return this.#worker.run('timeSlot', { ...this.#config, ...slot }, options)
   }
 
   /** The same file on this engine and on plain WASM with optimization disabled: the only check that hides a speed. */

@@ -3,6 +3,7 @@
 
 import type { ControlMessage, JobProgress, JobReply } from '../../../workers/host/protocol'
 import { asLabError, fromWireError, LabError } from '../../core/errors/lab-error'
+import { watchVisibility } from '../platform/watch-visibility'
 
 export interface JobOptions {
   /** Aborting asks the worker to stop; one that has not stopped in time is killed. */
@@ -63,11 +64,3 @@ export function runJob<T>(target: JobTarget<T>, { signal, progress }: JobOptions
 }
 
 const cancelled = (): LabError => new LabError('job/cancelled', 'The job was cancelled.')
-
-function watchVisibility(onHidden: () => void): () => void {
-  const listener = (): void => {
-    if (document.visibilityState === 'hidden') onHidden()
-  }
-  document.addEventListener('visibilitychange', listener)
-  return () => document.removeEventListener('visibilitychange', listener)
-}
