@@ -27,7 +27,7 @@ export function liveBand(): LiveBand {
       mean += step / count
       spread += step * (difference - mean)
     },
-    get interval() {
+    get interval(): LiveBand['interval'] {
       const half = halfWidth(count, spread)
       return half === null ? null : [mean - half, mean + half]
     },

@@ -2,6 +2,13 @@
 // truly 5 % slower must be found. Slot values are drawn directly, everything from the block order to the verdict is the real code.
 
 import { describe, expect, it } from 'vitest'
+import {
+  autocorrelated,
+  clockModes,
+  independent,
+  throttling,
+  type MachineNoise,
+} from '../../tests/fixtures/machine-noise'
 import { seededRng, type Rng } from '../core/numeric/rng'
 import { pairTest, type PairDecision } from './pair-test'
 import { blockOrder, planSampling } from './sampling-plan'
@@ -11,44 +18,7 @@ const RUNS = 2000
 const PLAN = planSampling(20_000, 240)
 const MARGIN = 0.02
 
-/** Log slowdown of the machine, slot after slot, the same whichever variant runs. */
-type Clock = () => number
-
-const independent = (rng: Rng): Clock => {
-  return () => 0.095 * rng.normal()
-}
-
-/** AR(1) with lag-1 correlation 0.7, and a slot in fifty is hit by something else on the machine. */
-const autocorrelated = (rng: Rng): Clock => {
-  let level = rng.normal()
-  return () => {
-    level = 0.7 * level + Math.sqrt(1 - 0.7 ** 2) * rng.normal()
-    const spike = rng.next() < 0.02 ? Math.log(1.1 + 0.4 * rng.next()) : 0
-    return 0.07 * level + spike
-  }
-}
-
-/** At a random moment the device becomes 1.2 to 1.6 times slower, over some slots. */
-const throttling = (rng: Rng): Clock => {
-  const base = autocorrelated(rng)
-  const start = rng.below(4 * PLAN.blocks)
-  const ramp = 1 + rng.below(40)
-  const depth = Math.log(1.2 + 0.4 * rng.next())
-  let slot = 0
-  return () => base() + depth * Math.min(Math.max((slot++ - start) / ramp, 0), 1)
-}
-
-/** The clock frequency jumps between two modes 20 % above and below, and stays about 30 slots in each. */
-const clockModes = (rng: Rng): Clock => {
-  const base = autocorrelated(rng)
-  let isFast = rng.next() < 0.5
-  return () => {
-    if (rng.next() < 1 / 30) isFast = !isFast
-    return base() + Math.log(isFast ? 0.8 : 1.2)
-  }
-}
-
-function simulate(clock: Clock, trueRatio: number, rng: Rng): PairDecision {
+function simulate(clock: MachineNoise, trueRatio: number, rng: Rng): PairDecision {
   const test = pairTest(PLAN, MARGIN)
   for (;;) {
     let difference = 0
@@ -59,7 +29,7 @@ function simulate(clock: Clock, trueRatio: number, rng: Rng): PairDecision {
   }
 }
 
-function rates(noise: (rng: Rng) => Clock, trueRatio: number, seed: number) {
+function rates(noise: (rng: Rng) => MachineNoise, trueRatio: number, seed: number) {
   const rng = seededRng(seed)
   const decisions = Array.from({ length: RUNS }, () => simulate(noise(rng), trueRatio, rng))
   const share = (holds: (decision: PairDecision) => boolean): number => decisions.filter(holds).length / RUNS
@@ -75,7 +45,7 @@ function rates(noise: (rng: Rng) => Clock, trueRatio: number, seed: number) {
   }
 }
 
-const NOISE = { independent, autocorrelated, throttling, clockModes }
+const NOISE = { independent: independent(0.095), autocorrelated, throttling: throttling(4 * PLAN.blocks), clockModes }
 
 describe.each(Object.entries(NOISE))('under %s noise', (_, noise) => {
   it('a model against itself is called faster or slower in at most 2.5 % of comparisons', () => {
