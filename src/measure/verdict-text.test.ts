@@ -83,6 +83,12 @@ describe('the verdict', () => {
       headline: 'Gives different answers on WebGPU.',
       detail: 'Output `logits` is off by 0.31 at [0, 5], allowed is 0.012. Speed is not shown.',
     })
+    const node = { name: 'conv_12', opType: 'Conv', domain: '', index: 3 }
+    const site = { kind: 'node', node, tensor: 'h', check: output } as const
+    expect(verdictText({ ...FACTS, wrong: { engine: 'WebGPU', check, site } }).detail).toBe(
+      'First differs at tensor `h`, after Conv `conv_12`. ' +
+        'Output `logits` is off by 0.31 at [0, 5], allowed is 0.012. Speed is not shown.',
+    )
     const worst = { sample: 0, position: [0, 5], reference: '1', candidate: 'NaN' }
     const broken: EngineCheck = { ...check, outputs: [{ ...output, reason: 'not-finite', maxAbs: null, worst }] }
     expect(verdictText({ ...FACTS, wrong: { engine: 'WebGPU', check: broken } }).detail).toBe(

@@ -4,6 +4,7 @@
 import type { PairedAccuracy } from './accuracy-comparison'
 import type { ClusteredAgreement } from './clustered-agreement'
 import type { EngineCheck, OutputCheck } from './engine-check'
+import { describeFaultSite, type FaultSite } from './fault-site'
 import type { LatencyVerdict, PairDecision } from './pair-test'
 
 export interface VerdictFacts {
@@ -17,11 +18,18 @@ export interface VerdictFacts {
   /** Where there are no labels: how often the variant gives the original's first answer. */
   readonly agreement?: Pick<ClusteredAgreement, 'agreement' | 'ci95' | 'n'>
   /** The failed engine check of the variant, with the engine's name for people, such as `WebGPU`. */
-  readonly wrong?: { readonly engine: string; readonly check: EngineCheck }
+  readonly wrong?: Wrong
   /** The GPU is emulated in software: its speed is neither ranked nor shown. */
   readonly isSoftwareGpu: boolean
   /** The models ran on made-up inputs. */
   readonly isSynthetic: boolean
+}
+
+interface Wrong {
+  readonly engine: string
+  readonly check: EngineCheck
+  /** Where the answers start to differ, once that was looked for. */
+  readonly site?: FaultSite | undefined
 }
 
 export interface VerdictText {
@@ -47,10 +55,18 @@ export function verdictText(facts: VerdictFacts): VerdictText {
   return { kind, headline, detail: sentences.filter(Boolean).join(' ') }
 }
 
-function wrongText({ engine, check }: { engine: string; check: EngineCheck }): VerdictText {
+function wrongText({ engine, check, site }: Wrong): VerdictText {
   const output = check.outputs.find(({ ok }) => !ok)
-  const detail = output ? `${whatIsWrong(output)}. Speed is not shown.` : 'Speed is not shown.'
-  return { kind: 'wrong', headline: `Gives different answers on ${engine}.`, detail }
+  const sentences = [
+    site && `${capital(describeFaultSite(site))}.`,
+    output && `${whatIsWrong(output)}.`,
+    'Speed is not shown.',
+  ]
+  return {
+    kind: 'wrong',
+    headline: `Gives different answers on ${engine}.`,
+    detail: sentences.filter(Boolean).join(' '),
+  }
 }
 
 function whatIsWrong({ name, reason, maxAbs, tolerance, worst }: OutputCheck): string {

@@ -12,6 +12,7 @@ import type { ModelSummary } from '../../core/report/model-summary'
 import type { PairedAccuracy } from '../../measure/accuracy-comparison'
 import type { ClusteredAgreement } from '../../measure/clustered-agreement'
 import type { EngineCheck } from '../../measure/engine-check'
+import type { FaultSite } from '../../measure/fault-site'
 
 export const RUN_RECORD_VERSION = 1
 
@@ -26,6 +27,8 @@ export interface RunRecord {
   readonly compression?: Pick<Compression, 'summary' | 'report' | 'recipe' | 'recipeKey' | 'sha256'>
   /** Original and variant on this engine against the reference. */
   readonly engineChecks?: readonly [EngineCheck, EngineCheck]
+  /** Where the answers start to differ, for the first of the two that fails its check; absent when both are right. */
+  readonly faultSite?: FaultSite
   readonly fidelity?: FidelityResult
   readonly accuracy?: AccuracyRecord
   readonly latency?: LatencyJobResult

@@ -8,7 +8,7 @@ const ENGINE_NAMES = { 'ort-wasm': 'WASM', 'ort-webgpu': 'WebGPU' } as const
 
 /** Undefined while the variant is not measured far enough to say anything. */
 export function verdictOf(record: RunRecord): VerdictText | undefined {
-  const { compression, engineChecks, engine, latency, accuracy, original } = record
+  const { compression, engineChecks, faultSite, engine, latency, accuracy, original } = record
   if (!compression || !engineChecks || !engine) return undefined
   const failed = engineChecks.find(({ ok }) => !ok)
   const pair = latency?.comparison.pairs[0]
@@ -20,7 +20,7 @@ export function verdictOf(record: RunRecord): VerdictText | undefined {
     ...(pair && { speed: pair }),
     ...(accuracy?.kind === 'labelled' && { accuracy: accuracy.comparison }),
     ...(accuracy?.kind === 'agreement' && { agreement: accuracy.comparison }),
-    ...(failed && { wrong: { engine: ENGINE_NAMES[engine.facts.id], check: failed } }),
+    ...(failed && { wrong: { engine: ENGINE_NAMES[engine.facts.id], check: failed, site: faultSite } }),
   })
 }
 
