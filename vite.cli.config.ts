@@ -15,7 +15,11 @@ export default defineConfig({
     outDir: 'dist-cli',
     minify: false,
     rollupOptions: {
-      input: { lathe: 'src/cli/main.ts', 'bench-process': 'src/cli/bench-process.ts' },
+      input: {
+        lathe: 'src/cli/main.ts',
+        'bench-process': 'src/cli/bench-process.ts',
+        'engine-process': 'src/cli/engine-process.ts',
+      },
       output: { entryFileNames: '[name].mjs', chunkFileNames: '[name]-[hash].mjs' },
     },
   },

@@ -6,7 +6,9 @@ import { BUILDS, buildWhenStale } from '../../tools/scripts/build-when-stale.mjs
 import { CHROMIUM_ARGS, findChromium, NO_CHROMIUM } from '../../tools/scripts/find-chromium.mjs'
 import { serveFolder } from '../../tools/scripts/static-server.mjs'
 import type { DatasetRef, InputSource, ModelFile, ModelId } from '../../workers/host/protocol'
+import type { EngineRaceOrder } from '../app/bench/race-engines'
 import { asLabError, fromWireError, LabError } from '../core/errors/lab-error'
+import type { EngineRace } from '../measure/engine-race'
 import { zooIdOf } from '../zoo/catalog'
 import {
   HOST_GLOBAL,
@@ -23,8 +25,16 @@ import { toVariants, type Laboratory, type LaboratoryRequest } from './laborator
 import type { OpenedModel } from './open-model'
 import type { Progress } from './progress'
 
+export interface BrowserLaboratory extends Laboratory {
+  /** Engines in workers of their own, over one model; the laboratory's own engine is not asked. */
+  raceEngines(
+    model: number,
+    order: Omit<EngineRaceOrder, 'model' | 'evaluation' | 'freeDimensions'>,
+  ): Promise<EngineRace>
+}
+
 /** Throws `engine/unavailable` where there is no Chromium. */
-export async function openBrowserLaboratory(request: LaboratoryRequest): Promise<Laboratory> {
+export async function openBrowserLaboratory(request: LaboratoryRequest): Promise<BrowserLaboratory> {
   const { engine, models, data, freeDimensions, seed, repository, progress } = request
   const files = new FileList()
   const handles = models.map((model, index) => toModelFile(model, index, files))
@@ -52,6 +62,8 @@ export async function openBrowserLaboratory(request: LaboratoryRequest): Promise
       const variants = toVariants(entries, models, handle)
       return ask('compareLatency', { seed, ...options, variants, inputs: inputs(samples), freeDimensions })
     },
+    raceEngines: (model, order) =>
+      ask('raceEngines', { ...order, model: handle(model), evaluation: dataset, freeDimensions }),
     predict: (samples = Number.MAX_SAFE_INTEGER) => {
       if (!dataset) throw new LabError('internal', 'Classes are predicted on real data only.')
       return ask('accuracy', { variants: handles, dataset, from: 0, to: samples })

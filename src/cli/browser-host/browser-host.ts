@@ -1,6 +1,7 @@
 // The page's half of `--where browser`: the page's engine clients behind one function that the command line calls in a headless
 // browser. Files come in through the file input, so that not even large models travel through the driver.
 
+import { raceEnginesInPage } from '../../app/bench/race-engines'
 import { EngineClient } from '../../app/jobs/engine-client'
 import type { JobOptions } from '../../app/jobs/run-job'
 import { LabError, toWireError } from '../../core/errors/lab-error'
@@ -30,6 +31,7 @@ function withFiles(value: unknown): unknown {
 }
 
 function perform(call: BrowserCall, options: JobOptions): Promise<unknown> {
+  if (call.method === 'raceEngines') return raceEnginesInPage(withFiles(call.request) as never, options)
   const client = clientOf(call)
   if (call.method === 'start') return client.start(options)
   // `WithPlaces` is the request with places; the way back cannot be told to the compiler.
