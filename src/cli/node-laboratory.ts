@@ -1,7 +1,6 @@
 // The laboratory in this process: ONNX Runtime's plain WASM build in Node.
 
 import { openAsBlob } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { runBisection } from '../../workers/host/bisect-job'
 import { runEngineCheck, runFidelity } from '../../workers/host/check-jobs'

@@ -12,7 +12,7 @@ export interface EnvironmentRecord {
   /** Smallest step of the clock seen, ms. */
   readonly timerStepMs: number
   readonly hardwareConcurrency: number
-  /** Gigabytes, a power of two: browsers round it and cap it. Null where it is not told. */
+  /** Gigabytes, rounded to a power of two; browsers also cap it (at 8 or 32). Null where it is not told. */
   readonly deviceMemoryGB: number | null
   /** Frames a second before the run, as one of the usual rates; null when the page was hidden, frames were irregular, or in Node. */
   readonly screenHz: number | null

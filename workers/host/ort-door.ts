@@ -2,29 +2,13 @@
 // so that the same code serves the page's workers (`ort-runtime-browser.ts`) and Node (`ort-runtime-node.ts`).
 // Nothing here decides which build to use.
 
-import type * as OrtModule from 'onnxruntime-web/wasm'
-
 import { LabError } from '../../src/core/errors/lab-error'
 import type { InferencePort } from '../../src/core/pass/pass-context'
 import type { Engine, EngineFacts, EngineId, EngineSession, OpenOptions } from '../../src/engines/engine'
 import { joinParts } from '../../src/core/numeric/join-parts'
 import { runSelfTests } from '../../src/engines/self-test'
+import type { OrtRuntime } from './ort-runtime'
 import { openSession } from './ort-session'
-
-type Ort = typeof OrtModule
-
-/** A loaded build of the runtime and what its loader found out. */
-export interface OrtRuntime {
-  readonly ort: Ort
-  readonly build: EngineFacts['build']
-  readonly adapter?: EngineFacts['adapter']
-  /** When loading began, on the clock of `performance.now()`. */
-  readonly startedAt: number
-  /** The device of the moment: the runtime makes a new one for the first session after the last one was closed. Absent without a GPU. */
-  gpuDevice?(): Promise<GPUDevice | undefined>
-  /** Waits until the browser gives devices again; false when it does not in time. */
-  awaitGpu?(): Promise<boolean>
-}
 
 /**
  * Throws `engine/unavailable` when the runtime already runs with another number of threads (a module keeps its first one), and
@@ -90,7 +74,7 @@ function recovery(
     }
   }
 }
-const startedThreads = new WeakMap<Ort, number>()
+const startedThreads = new WeakMap<OrtRuntime['ort'], number>()
 
 /**
  * Inference for passes. `engine` must be plain WASM with one thread, so that calibration gives the same ranges on every machine;

@@ -4,7 +4,8 @@
 import type { AdapterFacts, Engine, EngineId } from '../../src/engines/engine'
 import { LabError } from '../../src/core/errors/lab-error'
 import { adapterFacts } from './adapter-facts'
-import { createOrtEngine, type OrtRuntime } from './ort-door'
+import { createOrtEngine } from './ort-door'
+import type { OrtRuntime } from './ort-runtime'
 
 /** Without cross-origin isolation one thread is used, whatever was asked for. Throws `engine/unavailable`, `engine/failed`. */
 export async function createBrowserEngine(id: EngineId, options: { readonly threads: number }): Promise<Engine> {

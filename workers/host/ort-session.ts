@@ -6,8 +6,8 @@ import type * as OrtModule from 'onnxruntime-web/wasm'
 import { LabError } from '../../src/core/errors/lab-error'
 import type { NamedValues, TensorValue } from '../../src/core/pass/tensor-value'
 import type { BoundRun, EngineId, EngineSession, EngineTensorInfo, OpenOptions } from '../../src/engines/engine'
-import type { OrtRuntime } from './ort-door'
 import { asEngineError } from './ort-errors'
+import type { OrtRuntime } from './ort-runtime'
 import { fromRuntimeTensor, runtimeDType, toRuntimeTensor } from './ort-tensor'
 import { bindResident, expectGpuTypes, isLostWithin } from './resident-run'
 
@@ -18,7 +18,7 @@ const UNKNOWN_DIM = 2 ** 32 - 1
 /** A run that fails because the device went is told before the device's own promise settles: 40 ms seen with a busy machine. */
 const LOSS_PATIENCE_MS = 250
 
-export interface SessionRequest {
+interface SessionRequest {
   readonly runtime: OrtRuntime
   readonly id: EngineId
   readonly model: Uint8Array

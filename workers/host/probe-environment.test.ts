@@ -1,3 +1,5 @@
+import { availableParallelism, totalmem } from 'node:os'
+
 import { expect, test } from 'vitest'
 
 import type { EngineFacts } from '../../src/engines/engine'
@@ -8,8 +10,9 @@ const facts: EngineFacts = { id: 'ort-wasm', runtime: 'runtime 1', build: 'wasm'
 test('in Node what only a page can tell is unknown', () => {
   const { timerStepMs, hardwareConcurrency, deviceMemoryGB, ...record } = probeEnvironment(facts, { baseUrl: '' })
   expect(timerStepMs).toBeGreaterThan(0)
-  expect(hardwareConcurrency).toBeGreaterThan(0)
-  expect(deviceMemoryGB).toBeNull()
+  expect(hardwareConcurrency).toBe(availableParallelism())
+  expect(Math.log2(deviceMemoryGB ?? NaN) % 1).toBe(0)
+  expect((deviceMemoryGB ?? NaN) / (totalmem() / 2 ** 30)).toBeCloseTo(1, 0)
   expect(record).toEqual({
     engine: facts,
     where: 'node',

@@ -15,13 +15,23 @@ export function probeEnvironment(engine: EngineFacts, page: PageFacts): Environm
     where: isNode ? 'node' : 'browser',
     crossOriginIsolated: globalThis.crossOriginIsolated === true,
     timerStepMs: measureTimerStep(() => performance.now()),
-    hardwareConcurrency: host.navigator?.hardwareConcurrency ?? 1,
-    deviceMemoryGB: host.navigator?.deviceMemory ?? null,
+    ...deviceFacts(),
     screenHz,
     conditions: { start: conditions, end: null },
     browser: runtimeName(),
     appVersion: version,
   }
+}
+
+function deviceFacts(): Pick<EnvironmentRecord, 'hardwareConcurrency' | 'deviceMemoryGB'> {
+  const os = host.process?.getBuiltinModule?.('node:os')
+  if (os) {
+    // As coarse as browsers tell it.
+    const deviceMemoryGB = 2 ** Math.round(Math.log2(os.totalmem() / 2 ** 30))
+    return { hardwareConcurrency: os.availableParallelism(), deviceMemoryGB }
+  }
+  const { hardwareConcurrency = 1, deviceMemory = null } = host.navigator ?? {}
+  return { hardwareConcurrency, deviceMemoryGB: deviceMemory }
 }
 
 const NO_PAGE: PageEnvironment = {
@@ -30,7 +40,10 @@ const NO_PAGE: PageEnvironment = {
 }
 
 interface Host {
-  readonly process?: { readonly versions?: { readonly node?: string } }
+  readonly process?: {
+    readonly versions?: { readonly node?: string }
+    getBuiltinModule?(name: 'node:os'): { availableParallelism(): number; totalmem(): number }
+  }
   readonly navigator?: {
     readonly hardwareConcurrency?: number
     readonly deviceMemory?: number
