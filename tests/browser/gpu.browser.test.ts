@@ -2,11 +2,14 @@
 
 import { describe, expect, test } from 'vitest'
 
+import { modelFile } from '../../src/app/jobs/model-file'
 import { LabError } from '../../src/core/errors/lab-error'
 import { joinParts } from '../../src/core/numeric/join-parts'
 import { encodeParts } from '../../src/core/onnx/encode-parts'
 import type { NamedValues } from '../../src/core/pass/tensor-value'
 import type { BoundRun, Engine, EngineSession, Residency } from '../../src/engines/engine'
+import type { JobContext } from '../../workers/host/job'
+import { raceVariants } from '../../workers/host/latency-job'
 import { createBrowserEngine } from '../../workers/host/ort-runtime-browser'
 import { buildModel, node, tensor, type ModelParts } from '../fixtures/build-model'
 import { countBuffers, gpuDevice } from './gpu-device'
@@ -27,6 +30,12 @@ const feeds = (step: number): NamedValues => ({
   x: { dtype: 'float32', dims: [16, 32], data: new Float32Array(wave(512, step)) },
   rows: { dtype: 'int32', dims: [4], data: new Int32Array([3, 0, 15, 7]) },
 })
+const idleContext: JobContext = {
+  signal: new AbortController().signal,
+  checkpoint: () => new Promise((resolve) => setTimeout(resolve)),
+  progress: () => undefined,
+  wasDisturbed: () => false,
+}
 const start = (): Promise<Engine> => createBrowserEngine('ort-webgpu', { threads: 1 })
 const open = (engine: Engine, residency: Residency): Promise<EngineSession> =>
   engine.open(model, { optimization: 'all', residency })
@@ -111,7 +120,42 @@ describe.skipIf(!adapter)(`a device that is lost in the middle of a timing${why}
     await engine.close()
   })
 
-  test('never looks like a fast run: no run on the lost device succeeds for long', async () => {
+  test.each(['cpu', 'gpu'] as const)(
+    'voids its block of a race, which goes on in fresh sessions (%s)',
+    async (residency) => {
+      const engine = await start()
+      const file = modelFile(new Blob([model as Uint8Array<ArrayBuffer>]))
+      const variants = ['a', 'b'].map((label) => ({ label, model: file }))
+      let hasTimed = false
+      const progress = (_: number, what: string): void => {
+        if (hasTimed || !/^Timing, [2-9]/.test(what)) return
+        hasTimed = true
+        void gpuDevice().then((device) => device.destroy())
+      }
+      const request = {
+        ...{
+          engine: 'ort-webgpu' as const,
+          threads: 1,
+          page: { baseUrl: '' },
+          variants,
+          residency,
+          seconds: 6,
+          seed: 1,
+        },
+        ...{ inputs: { kind: 'values' as const, feeds: [feeds(0.1), feeds(0.2)] }, warmUp: { minRuns: 3, minMs: 0 } },
+      }
+      const result = await raceVariants(engine, request, { ...idleContext, progress })
+      expect(hasTimed).toBe(true)
+      const { events, voidedBlocks, pairs } = result.comparison
+      expect(events.filter(({ kind }) => kind === 'device-lost')).toHaveLength(1)
+      expect(voidedBlocks.deviceLost).toBeGreaterThan(0)
+      expect(pairs[0]?.blocks).toBeGreaterThan(0)
+      expect(result).toMatchObject({ residency, environment: { engine: { id: 'ort-webgpu' } } })
+      await engine.close()
+    },
+  )
+
+  test('never looks like a fast run: a run on the lost device fails', async () => {
     const engine = await start()
     const bound = await (await open(engine, 'gpu')).bind(feeds(0.1))
     await bound.run()
