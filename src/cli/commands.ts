@@ -84,7 +84,8 @@ export const commands = {
   bench: defineCommand({
     name: 'bench',
     summary: 'Times models, interleaved, and says which differences may be claimed.',
-    positionals: { usage: 'A [B…]', min: 1, max: 17 },
+    // With --self-check or --sweep nothing need be named; `run/bench-options.ts` says when.
+    positionals: { usage: 'A [B…]', min: 0, max: 17 },
     options: {
       engine: { kind: 'list', value: 'ENGINE', help: 'Where the models run; ort-wasm:1 if not given.' },
       where: {
@@ -109,6 +110,31 @@ export const commands = {
         max: 0.5,
         help: 'Ratios this near to 1 are the same.',
       },
+      'self-check': {
+        kind: 'flag',
+        help: 'Checks the device on A (zoo:digits if not given): races it against itself and 21 runs against 20, and widens the margin where equal sessions differ.',
+      },
+      sweep: {
+        kind: 'choice',
+        value: 'WHAT',
+        choices: ['threads', 'engines'],
+        help: 'Races A on 1, 2, … threads of ort-wasm, or on every engine, and ranks them.',
+      },
+      sustained: {
+        kind: 'flag',
+        help: 'Runs for the whole time, such as --seconds 300 or 1800, and says how much speed is kept.',
+      },
+      resident: {
+        kind: 'flag',
+        help: 'Times ort-webgpu with inputs and outputs staying on the GPU instead of from CPU to CPU.',
+      },
+      sessions: {
+        kind: 'choice',
+        value: 'HOW',
+        choices: ['together', 'in-turn'],
+        help: 'Whether all sessions are open at once; by memory if not given.',
+      },
+      samples: { kind: 'text', value: 'FILE', help: 'Writes every raw sample of every race to a JSON file.' },
       seed: {
         kind: 'number',
         value: 'N',

@@ -40,3 +40,21 @@ export function createProgress(stream: NodeJS.WriteStream, isVerbose: boolean): 
     end: clear,
   }
 }
+
+export interface StagedProgress extends Progress {
+  /** What is shown from now on begins with this; nothing for `''`. */
+  stage(label: string): void
+}
+
+/** For work of several stages, each of which counts from 0 to 1. */
+export function stagedProgress(progress: Progress): StagedProgress {
+  let prefix = ''
+  return {
+    show: (fraction, what) => progress.show(fraction, prefix + what),
+    note: (text) => progress.note(text),
+    end: () => progress.end(),
+    stage(label) {
+      prefix = label && `${label}: `
+    },
+  }
+}

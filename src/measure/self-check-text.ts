@@ -74,8 +74,8 @@ function equalSentence({ same: { races, judged, falseClaims, falseClaimRate95 } 
   return `${claims}; ${judged < MANY ? 'so few show only that' : 'so'} the rate lies between ${low} and ${high} % (95 % CI).`
 }
 
-const knownSentence = ({ known: { races, found, judged, covers } }: SelfCheck): string | null =>
-  races === 0
+const knownSentence = ({ known: { races, found, judged, covers, isSensitive } }: SelfCheck): string | null =>
+  races === 0 || isSensitive === false
     ? null
     : `The 5 % of 21 runs against 20 found in ${found} of ${count(races, 'race')}, covered by ${covers} of ${count(judged, 'interval')}.`
 

@@ -139,7 +139,7 @@ export function judgeSelfCheck(pairs: readonly SelfCheckPair[], margin: number):
   // Compared before rounding: an allowance that will do is not rounded up.
   const isWidened = Math.max(byPair, bySpread) > asked
   const isUnfit = isWidened && 2 * needed > MAX_MARGIN
-  const floor = isUnfit ? MAX_MARGIN / 2 : isWidened ? needed : asked
+  const floor = isUnfit ? Math.max(MAX_MARGIN / 2, asked) : isWidened ? needed : asked
   const known = judgeKnown(pairs)
   const outcome = equal.length === 0 ? 'unknown' : isUnfit ? 'unfit' : isWidened ? 'widened' : 'kept'
   return {

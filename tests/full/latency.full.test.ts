@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import type { BenchRatio } from '../../src/cli/run/measure-bench'
+import type { BenchRatio } from '../../src/cli/run/bench-result'
 import { buildLathe, latheJson } from '../cli/run-lathe'
 import { makeVariant } from './variants'
 

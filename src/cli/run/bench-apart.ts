@@ -4,8 +4,7 @@ import { fork } from 'node:child_process'
 import { join } from 'node:path'
 import { fromWireError, LabError, type WireError } from '../../core/errors/lab-error'
 import type { Terminal } from '../terminal'
-import type { BenchArguments } from './bench-here'
-import type { Bench } from './measure-bench'
+import type { BenchArguments, EngineBench } from './bench-here'
 
 export interface BenchOrder {
   readonly engine: string
@@ -14,11 +13,15 @@ export interface BenchOrder {
 }
 export type BenchMessage =
   | { readonly kind: 'progress'; readonly fraction: number; readonly what: string }
-  | { readonly kind: 'done'; readonly bench: Bench }
+  | { readonly kind: 'done'; readonly bench: EngineBench }
   | { readonly kind: 'failed'; readonly error: WireError }
 
 /** Throws what the bench throws, and `worker/died` when the process ends without a reply. */
-export function benchApart(engine: string, args: BenchArguments, { progress, repository }: Terminal): Promise<Bench> {
+export function benchApart(
+  engine: string,
+  args: BenchArguments,
+  { progress, repository }: Terminal,
+): Promise<EngineBench> {
   const child = fork(join(repository, 'dist-cli', 'bench-process.mjs'), { serialization: 'advanced' })
   return new Promise((done, failed) => {
     child.on('message', (message: BenchMessage) => {

@@ -1,41 +1,46 @@
-// The answer of `lathe bench` for a person: where, how fast, and what may be claimed.
+// The answer of `lathe bench` for a person: where, how fast, what may be claimed, and what happened meanwhile.
 
 import type { EnvironmentRecord } from '../../engines/environment-record'
-import { describeFaultSite } from '../../measure/fault-site'
-import { formatMs, formatRatio } from '../format-number'
+import { selfCheckText } from '../../measure/self-check-text'
+import type { SelfCheck } from '../../measure/self-check'
+import { formatMs } from '../format-number'
 import { formatTable, type Column } from '../table'
-import type { BenchRatio, BenchVariant } from './measure-bench'
+import type { BenchRace } from './bench-race'
+import type { BenchRatio, BenchVariant } from './bench-result'
+import { describeFailure, describeRatio } from './claim-text'
+import { describeEvents } from './race-events-text'
 
-interface BenchAnswer {
+export interface BenchAnswer {
   readonly environments: readonly EnvironmentRecord[]
   readonly variants: readonly BenchVariant[]
   readonly ratios: readonly BenchRatio[]
-  readonly selfChecks: readonly BenchRatio[]
-  readonly inputs: {
-    readonly source: string
-    readonly isSynthetic: boolean
-    readonly freeDimensions: Readonly<Record<string, number>>
-  }
-  readonly settings: { readonly margin: number }
+  readonly races: readonly BenchRace[]
+  readonly selfChecks: readonly EngineSelfCheck[]
+  readonly inputs: BenchInputs
   readonly warnings: readonly string[]
 }
 
-export function describeBench({
-  environments,
-  variants,
-  ratios,
-  selfChecks,
-  inputs,
-  settings,
-  warnings,
-}: BenchAnswer): string {
-  const { margin } = settings
+export interface EngineSelfCheck extends SelfCheck {
+  readonly engine: string
+  /** The file that was raced against itself. */
+  readonly file: string
+}
+
+export interface BenchInputs {
+  readonly source: string
+  readonly isSynthetic: boolean
+  readonly freeDimensions: Readonly<Record<string, number>>
+}
+
+export function describeBench(answer: BenchAnswer): string {
+  const { environments, variants, ratios, races, selfChecks, inputs, warnings } = answer
   return [
     environments.map(describeEnvironment).join('\n'),
     describeInputs(inputs),
     formatTable(VARIANT_COLUMNS, variants.map(variantRow)),
-    ...ratios.map((ratio) => describeRatio(ratio, margin)),
-    ...selfChecks.map((ratio) => `Against a second session of itself: ${describeClaim(ratio, margin)}.`),
+    ...ratios.map(describeRatio),
+    ...races.map(describeEvents),
+    ...selfChecks.map(describeSelfCheck),
     ...variants.flatMap(describeFailure),
     ...warnings.map((warning) => `warning: ${warning}`),
   ].join('\n\n')
@@ -82,36 +87,13 @@ export function describeEnvironment({ engine, where, browser, timerStepMs }: Env
   return `In ${where === 'node' ? '' : 'this browser, '}${browser}: ${engine.id} (${engine.runtime}, ${engine.build}, ${threads}${gpu}), ${step}.`
 }
 
-function describeInputs({ source, isSynthetic, freeDimensions }: BenchAnswer['inputs']): string {
+export function describeInputs({ source, isSynthetic, freeDimensions }: BenchInputs): string {
   if (!isSynthetic) return `Inputs: ${source}.`
   const sizes = Object.entries(freeDimensions).map(([name, size]) => `${name} = ${size}`)
   return `Inputs: synthetic, seeded${sizes.length > 0 ? `, with ${sizes.join(', ')}` : ''}.`
 }
 
-const describeRatio = (ratio: BenchRatio, margin: number): string =>
-  `${ratio.b} ÷ ${ratio.a} on ${ratio.engine}: ${describeClaim(ratio, margin)}.`
-
-function describeClaim({ ratio, ci95, verdict, stopped, blocks, looks, restarts }: BenchRatio, margin: number): string {
-  if (verdict === 'wrong') return 'wrong answers, so no speed is shown'
-  if (ratio === null) return 'not timed'
-  const interval = ci95 ? `95 % CI ${formatRatio(ci95[0])}–${formatRatio(ci95[1])}` : 'too few blocks for an interval'
-  const said = {
-    faster: 'faster',
-    slower: 'slower',
-    same: `the same within ${Number((margin * 100).toPrecision(3))} %`,
-    undecided: 'undecided, measure longer',
-  }[verdict]
-  const warmedAgain = restarts > 0 ? `, ${restarts} restarts after a late speed-up` : ''
-  return `ratio ${formatRatio(ratio)} (${interval}), ${said}; ${blocks} blocks, ${looks} looks, stopped: ${stopped}${warmedAgain}`
-}
-
-function describeFailure({ file, engine, kernelCheck, faultSite }: BenchVariant): readonly string[] {
-  const outputs = kernelCheck.outputs
-    .filter(({ ok }) => !ok)
-    .map(({ name, reason, maxAbs, tolerance }) => {
-      const size =
-        maxAbs === null ? '' : `, off by ${maxAbs.toPrecision(3)} where ${tolerance.toPrecision(3)} is allowed`
-      return `${file} on ${engine}: output "${name}" is ${reason}${size}.`
-    })
-  return faultSite ? [...outputs, `${file} on ${engine}: ${describeFaultSite(faultSite)}.`] : outputs
+function describeSelfCheck({ engine, file, ...check }: EngineSelfCheck): string {
+  const { headline, sentences } = selfCheckText(check)
+  return [`Self-check of ${engine} on ${file}: ${headline}`, ...sentences.map((sentence) => `  ${sentence}`)].join('\n')
 }

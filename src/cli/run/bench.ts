@@ -1,36 +1,45 @@
-// `lathe bench`: times models on one or more engines, and says which differences may be claimed.
+// `lathe bench`: times models on one or more engines, checks the device itself where asked, and says which differences may be claimed.
 
 import type { commands } from '../commands'
-import { choosePlace, DEFAULT_ENGINE, parseDimensions, parseEngine } from '../engine-name'
-import type { Run } from '../terminal'
+import type { Answer, Run, Terminal } from '../terminal'
 import { benchApart } from './bench-apart'
-import { benchHere } from './bench-here'
-import { describeBench } from './bench-text'
-import type { Bench } from './measure-bench'
+import { benchHere, type BenchArguments, type EngineBench } from './bench-here'
+import { completeBenchArguments } from './bench-options'
+import { openSampleFile } from './bench-samples'
+import { describeBench, type EngineSelfCheck } from './bench-text'
 
-export const run: Run<(typeof commands)['bench']['options']> = async (args, terminal) => {
-  const { data, seconds, margin, seed, engine, where, dimension } = args.options
-  const engines = engine.length > 0 ? engine : [DEFAULT_ENGINE]
-  // Mistakes show before anything is read or started.
-  for (const name of engines) choosePlace(parseEngine(name), where)
-  parseDimensions(dimension)
+export const run: Run<(typeof commands)['bench']['options']> = async (given, terminal) => {
+  const args = completeBenchArguments(given)
+  return benchEngines(args, terminal)
+}
+
+async function benchEngines(args: BenchArguments, terminal: Terminal): Promise<Answer> {
+  const { data, seconds, margin, seed, engine: engines, samples } = args.options
+  const sampleFile = samples === undefined ? null : await openSampleFile(samples)
   const measure = engines.length > 1 ? benchApart : benchHere
-  const benches: Bench[] = []
+  const benches: EngineBench[] = []
   for (const name of engines) benches.push(await measure(name, args, terminal))
   const [first] = benches
+  const settings = { seconds, margin, seed }
   const document = {
     environment: first?.environment ?? null,
     environments: benches.map(({ environment }) => environment),
+    files: first?.files ?? [],
     variants: benches.flatMap(({ variants }) => variants),
     ratios: benches.flatMap(({ ratios }) => ratios),
-    selfChecks: benches.flatMap(({ selfCheck }) => selfCheck ?? []),
+    races: benches.flatMap(({ race }) => race ?? []),
+    selfChecks: benches.flatMap(selfCheckOf),
     inputs: {
       source: data ?? 'synthetic',
       isSynthetic: data === undefined,
       freeDimensions: first?.freeDimensions ?? {},
     },
-    settings: { seconds, margin, seed },
+    settings,
     warnings: benches.flatMap(({ warnings }) => warnings),
   }
+  await sampleFile?.write(benches, { ...settings, inputs: document.inputs })
   return { document, text: () => describeBench(document) }
 }
+
+const selfCheckOf = ({ engine, files: [original], selfCheck }: EngineBench): readonly EngineSelfCheck[] =>
+  selfCheck ? [{ engine, file: original?.file ?? '', ...selfCheck }] : []

@@ -15,8 +15,9 @@ import { openLaboratory } from '../laboratory'
 import { openModels } from '../open-model'
 import { openRecipe } from '../open-recipe'
 import type { Run, Terminal } from '../terminal'
+import type { BenchRatio, BenchVariant } from './bench-result'
 import { describeDemo } from './demo-text'
-import { measureBench, type BenchRatio, type BenchVariant } from './measure-bench'
+import { measureBench } from './measure-bench'
 
 const MODELS: readonly ZooModelId[] = ['fashion-resnet', 'efficientnet-lite0']
 const RECIPES: readonly PresetName[] = ['int8-static', 'int8-dynamic', 'int8-weights', 'fp16']

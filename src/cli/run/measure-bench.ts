@@ -1,71 +1,33 @@
-// One engine's bench: the engine check of every file, the fidelity of every variant, then the race of those that answer right. A file
-// that fails its check shows no speed; a GPU that is emulated in software is not timed at all.
+// One engine's bench: the checks of every file, the self-check where it is asked for, then the race of the files that answer right. A
+// file that fails its check shows no speed; a GPU that is emulated in software is not timed at all.
 
 import type { LatencyJobResult } from '../../../workers/host/protocol'
 import type { EnvironmentRecord } from '../../engines/environment-record'
-import type { ColdStart } from '../../measure/cold-start'
-import type { EngineCheck } from '../../measure/engine-check'
-import type { FaultSite } from '../../measure/fault-site'
-import type { Fidelity } from '../../measure/fidelity'
-import type { LatencyComparison, PairComparison, VariantLatency } from '../../measure/latency-comparison'
+import type { SelfCheck } from '../../measure/self-check'
 import type { Laboratory, RaceOptions } from '../laboratory'
+import { describeRace, type BenchRace } from './bench-race'
+import { ratioOf, timingOf, wrongRatio, type BenchRatio, type BenchVariant } from './bench-result'
+import { checkAnswers, type FileAnswers } from './check-answers'
+import { checkInstrument, checkOfOne, EQUAL_SESSIONS, type InstrumentCheck } from './check-instrument'
 
-/** Inputs of the checks, and inputs that rotate while timing. */
-const CHECK_INPUTS = 8
+/** Inputs that rotate while timing. */
 const RACE_INPUTS = 16
 
-export interface BenchVariant extends Timing {
-  readonly file: string
-  /** As it was named on the command line. */
-  readonly engine: string
-  readonly kernelCheck: EngineCheck
-  /** Where the answers start to differ; null where they are right. */
-  readonly faultSite: FaultSite | null
-  /** Null for the original. */
-  readonly fidelity: Pick<Fidelity, 'samples' | 'outputs' | 'topOneAgreement'> | null
-}
-
-/** Of this run; null where nothing was timed. */
-interface Timing {
-  readonly loadMs: number | null
-  readonly sessionMs: number | null
-  readonly firstRunMs: number | null
-  readonly medianMs: number | null
-  readonly q1Ms: number | null
-  readonly q3Ms: number | null
-  /** Null also where a sample is not one inference. */
-  readonly p90Ms: number | null
-  /** Timed inferences. */
-  readonly n: number
-  /** Always null: the runs of one session depend on each other, so only ratios carry an interval (docs/measuring.md). */
-  readonly ci95: null
-  readonly drift: LatencyComparison['drift']
-}
-
-export interface BenchRatio {
-  readonly a: string
-  readonly b: string
-  readonly engine: string
-  /** b ÷ a */
-  readonly ratio: number | null
-  readonly ci95: PairComparison['ci95']
-  readonly verdict: PairComparison['verdict'] | 'wrong'
-  /** Null where nothing was timed. */
-  readonly stopped: PairComparison['stopped'] | null
-  readonly blocks: number
-  readonly looks: number
-  readonly restarts: number
-}
-
 export interface Bench {
+  readonly engine: string
+  /** With the conditions at its end, where something was timed. */
   readonly environment: EnvironmentRecord
   readonly variants: readonly BenchVariant[]
   readonly ratios: readonly BenchRatio[]
-  /** A lone file raced against a second session of itself: what this machine calls different although it is the same. */
-  readonly selfCheck: BenchRatio | null
+  /** Null where nothing was timed. */
+  readonly race: BenchRace | null
+  /** What this machine calls different although it is the same. A lone file is raced against itself, a check of one pair. */
+  readonly selfCheck: SelfCheck | null
   readonly isSynthetic: boolean
   readonly freeDimensions: Readonly<Record<string, number>>
   readonly warnings: readonly string[]
+  /** Everything that was timed, sample by sample; not part of the answer. */
+  readonly raw: { readonly race: LatencyJobResult | null; readonly selfCheckRaces: readonly LatencyJobResult[] }
 }
 
 export interface BenchRequest extends RaceOptions {
@@ -74,81 +36,84 @@ export interface BenchRequest extends RaceOptions {
   readonly files: readonly string[]
   /** Inputs that fidelity is measured on. */
   readonly fidelityInputs?: number
+  /** Checks the device on the original before the race, and races with the margin that this comes to. */
+  readonly selfCheck?: boolean
+  /** What begins now, for the progress line. */
+  stage?(label: string): void
 }
 
 export async function measureBench(laboratory: Laboratory, request: BenchRequest): Promise<Bench> {
-  const { files, engine, seconds, margin } = request
+  const { files, engine, fidelityInputs } = request
   const { environment, facts } = await laboratory.start()
-  const checks: EngineCheck[] = []
-  const faultSites: (FaultSite | null)[] = []
-  for (const index of files.keys()) {
-    const check = await laboratory.engineCheck(index, CHECK_INPUTS)
-    checks.push(check)
-    faultSites.push(check.ok ? null : await laboratory.bisect(index, CHECK_INPUTS, check))
-  }
-  const fidelities: BenchVariant['fidelity'][] = []
-  for (const index of files.keys())
-    fidelities.push(index === 0 ? null : await fidelityOf(laboratory, index, request.fidelityInputs ?? CHECK_INPUTS))
+  const answers = await checkAnswers(laboratory, files.length, fidelityInputs)
   const isSoftware = facts.adapter?.isSoftware ?? false
-  const right = [...files.keys()].filter((index) => checks[index]?.ok)
-  const racers = files.length === 1 ? [0, 0] : right
-  const isRaced = !isSoftware && right.includes(0) && racers.length > 1
-  const race = isRaced ? await laboratory.compareLatency(racers, RACE_INPUTS, { seconds, margin }) : undefined
-
-  const variants = checks.map((kernelCheck, index): BenchVariant => {
-    const timing = timingOf(race, racers.indexOf(index))
-    const found = { faultSite: faultSites[index] ?? null, fidelity: fidelities[index] ?? null }
-    return { file: files[index] ?? '', engine, ...timing, kernelCheck, ...found }
-  })
-  const name = (index: number): string => files[index] ?? ''
-  const pair = (b: number, at: number): BenchRatio => {
-    const names = { a: name(0), b: name(b), engine }
-    const isWrong = !checks[0]?.ok || !checks[b]?.ok
-    return isWrong ? { ...names, ...UNTIMED, verdict: 'wrong' } : { ...names, ...ratioOf(race, at) }
+  const timed = isSoftware || !answers[0]?.kernelCheck.ok ? UNTIMED : await time(laboratory, request, answers)
+  const { race, racers, instrument, margin } = timed
+  const pair = (b: number): BenchRatio => {
+    const names = { a: files[0] ?? '', b: files[b] ?? '', engine, margin: margin ?? request.margin }
+    const isWrong = !answers[0]?.kernelCheck.ok || !answers[b]?.kernelCheck.ok
+    return isWrong ? wrongRatio(names) : ratioOf(names, race, racers.indexOf(b))
   }
+  const latest = race ?? instrument?.races.at(-1)
   return {
-    environment,
-    variants,
-    ratios: [...files.keys()].slice(1).map((index) => pair(index, racers.indexOf(index))),
-    selfCheck: files.length === 1 ? pair(0, 1) : null,
-    isSynthetic: race?.isSynthetic ?? false,
-    freeDimensions: race?.freeDimensions ?? {},
-    warnings: warningsAbout(environment, isSoftware),
+    engine,
+    environment: latest?.environment ?? environment,
+    variants: answers.map((found, index) => ({
+      ...{ file: files[index] ?? '', engine },
+      ...timingOf(race, racers.indexOf(index)),
+      ...found,
+    })),
+    ratios: [...files.keys()].slice(1).map(pair),
+    race: race && describeRace(engine, race),
+    selfCheck: instrument?.check ?? null,
+    isSynthetic: latest?.isSynthetic ?? false,
+    freeDimensions: latest?.freeDimensions ?? {},
+    warnings: warningsAbout(environment, isSoftware, instrument?.check ?? null),
+    raw: { race, selfCheckRaces: instrument?.races ?? [] },
   }
 }
 
-async function fidelityOf(laboratory: Laboratory, variant: number, inputs: number): Promise<BenchVariant['fidelity']> {
-  const { samples, outputs, topOneAgreement } = (await laboratory.fidelity(variant, inputs)).fidelity
-  return { samples, outputs, topOneAgreement }
+interface Timed {
+  readonly race: LatencyJobResult | null
+  /** Models in the order of the race. */
+  readonly racers: readonly number[]
+  readonly instrument: InstrumentCheck | null
+  /** The one the race was run with; null without a race. */
+  readonly margin: number | null
 }
 
-const UNTIMED = { ratio: null, ci95: null, stopped: null, blocks: 0, looks: 0, restarts: 0 } as const
+const UNTIMED: Timed = { race: null, racers: [], instrument: null, margin: null }
 
-function ratioOf(race: LatencyJobResult | undefined, variant: number): Omit<BenchRatio, 'a' | 'b' | 'engine'> {
-  const found = race?.comparison.pairs.find(({ b }) => b === variant)
-  if (!race || !found) return { ...UNTIMED, verdict: 'undecided' }
-  const { ratio, ci95, verdict, stopped, blocks, looks } = found
-  return { ratio, ci95, verdict, stopped, blocks, looks, restarts: race.comparison.restarts }
-}
-
-function timingOf(race: LatencyJobResult | undefined, racer: number): Timing {
-  const cold: ColdStart | undefined = race?.variants[racer]
-  const latency: VariantLatency | undefined = race?.comparison.variants[racer]
-  return {
-    loadMs: cold?.loadMs ?? null,
-    sessionMs: cold?.sessionMs ?? null,
-    firstRunMs: cold?.firstRunMs ?? null,
-    medianMs: latency?.medianMs ?? null,
-    q1Ms: latency?.q1Ms ?? null,
-    q3Ms: latency?.q3Ms ?? null,
-    p90Ms: latency?.p90Ms ?? null,
-    n: latency?.runs ?? 0,
-    ci95: null,
-    drift: race?.comparison.drift ?? null,
+async function time(laboratory: Laboratory, request: BenchRequest, answers: readonly FileAnswers[]): Promise<Timed> {
+  const { seconds, mode, residency, sessions, seed, stage = () => undefined } = request
+  const options: RaceOptions = {
+    seconds,
+    mode,
+    residency,
+    sessions,
+    margin: request.margin,
+    ...(seed !== undefined && { seed }),
   }
+  const isAlone = answers.length === 1
+  const instrument = request.selfCheck
+    ? await checkInstrument(laboratory, { options, inputs: RACE_INPUTS, stage })
+    : null
+  const margin = instrument?.check.margin ?? request.margin
+  const racers = isAlone ? [0] : [...answers.keys()].filter((index) => answers[index]?.kernelCheck.ok)
+  // Without a comparison the first race of the check has the figures.
+  if (instrument && isAlone && mode !== 'sustained')
+    return { race: instrument.races[0] ?? null, racers, instrument, margin }
+  if (instrument?.check.outcome === 'unfit' || (!isAlone && racers.length < 2)) return { ...UNTIMED, instrument }
+  stage('')
+  const race = await laboratory.compareLatency(isAlone ? EQUAL_SESSIONS : racers, RACE_INPUTS, { ...options, margin })
+  return { race, racers, instrument: instrument ?? (isAlone ? checkOfOne(race) : null), margin }
 }
 
-function warningsAbout({ engine, where, crossOriginIsolated }: EnvironmentRecord, isSoftware: boolean): string[] {
+function warningsAbout(
+  { engine, where, crossOriginIsolated }: EnvironmentRecord,
+  isSoftware: boolean,
+  check: SelfCheck | null,
+): string[] {
   const failed = engine.selfTests.filter(({ ok }) => !ok)
   return [
     ...(isSoftware ? ['The GPU is emulated in software: nothing was timed on it.'] : []),
@@ -156,5 +121,6 @@ function warningsAbout({ engine, where, crossOriginIsolated }: EnvironmentRecord
       ? ['The page is not isolated: one thread and a coarse timer.']
       : []),
     ...failed.map(({ name, detail }) => `Self-test ${name} of ${engine.id} failed: ${detail}`),
+    ...(check?.outcome === 'unfit' ? ['This device cannot compare speeds: the files were not raced.'] : []),
   ]
 }
