@@ -22,7 +22,6 @@ import type {
 } from '../../workers/host/protocol'
 import { LabError } from '../core/errors/lab-error'
 import type { Dataset } from '../data/dataset'
-import type { EnvironmentRecord } from '../engines/environment-record'
 import type { SlotTimes, WarmUpRule } from '../measure/contender'
 import { toVariants, type Laboratory, type LaboratoryRequest } from './laboratory'
 import { openData } from './open-data'
@@ -59,7 +58,7 @@ export async function openNodeLaboratory(request: LaboratoryRequest): Promise<No
   return {
     start: async () => {
       const { facts, startMs } = await host.engine(config)
-      return { facts, environment: inNode(probeEnvironment(facts, config.page)), startMs }
+      return { facts, environment: probeEnvironment(facts, config.page), startMs }
     },
     engineCheck: async (model, samples) =>
       runEngineCheck(host, { ...config, model: file(model), inputs: await inputs(samples), freeDimensions }, context),
@@ -75,8 +74,7 @@ export async function openNodeLaboratory(request: LaboratoryRequest): Promise<No
       const variants = toVariants(entries, models, file)
       const job = { ...config, seed, ...options, variants, inputs: await inputs(samples), freeDimensions }
       await host.closeAll()
-      const result = await raceVariants(await host.engine(config), job, context)
-      return { ...result, environment: inNode(result.environment) }
+      return raceVariants(await host.engine(config), job, context)
     },
     openContender: async (model, samples) => {
       const label = engine.name
@@ -97,12 +95,6 @@ export async function openNodeLaboratory(request: LaboratoryRequest): Promise<No
     },
   }
 }
-
-/** Node 20 has no `navigator` to tell the number of cores. */
-const inNode = (environment: EnvironmentRecord): EnvironmentRecord => ({
-  ...environment,
-  hardwareConcurrency: availableParallelism(),
-})
 
 function noModel(index: number): never {
   throw new LabError('internal', `There is no model ${index}.`)
