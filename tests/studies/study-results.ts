@@ -122,12 +122,16 @@ const machine = () => ({
   node: process.versions.node,
 })
 
+const TIMING_CODE = ['latency-job', 'racing-sessions', 'bound-session', 'ort-door', 'ort-session', 'ort-tensor']
+
 /** Of the code that times and decides: rows of another procedure say nothing about this one. */
 function procedureHash(): string {
+  const measure = readdirSync(join(root, 'src/measure')).filter((name) => !/(-text|\.test)\.ts$/.test(name))
+  const files = [
+    ...measure.sort().map((name) => join('src/measure', name)),
+    ...TIMING_CODE.map((name) => join('workers/host', `${name}.ts`)),
+  ]
   const hash = createHash('sha256')
-  for (const part of ['src/measure', 'workers/host']) {
-    const names = readdirSync(join(root, part)).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
-    for (const name of names.sort()) hash.update(readFileSync(join(root, part, name)))
-  }
+  for (const file of files) hash.update(readFileSync(join(root, file)))
   return hash.digest('hex')
 }
