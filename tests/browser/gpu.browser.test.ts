@@ -70,6 +70,9 @@ describe.skipIf(!adapter)(`a run that stays on the GPU${why}`, () => {
     expect(copied.made - copied.gone).toBeLessThan(10)
     expect((await countBuffers(async () => there.dispose())).gone).toBe(2)
     expect((await countBuffers(async () => there.dispose())).gone).toBe(0)
+    const session = await open(engine, 'gpu')
+    await (await session.bind(feeds(0.1))).run()
+    expect((await countBuffers(() => session.close())).gone).toBeGreaterThanOrEqual(2)
     await engine.close()
   })
 

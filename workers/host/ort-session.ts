@@ -15,7 +15,7 @@ import { bindResident, expectGpuTypes, isLostWithin } from './resident-run'
 const LOG_ERRORS = 3
 /** How the runtime reports a dimension that has neither a size nor a name. */
 const UNKNOWN_DIM = 2 ** 32 - 1
-/** A run that fails because the device went is told before the device's own promise settles: 40 ms seen with a busy machine. */
+/** A run may fail a few turns of the message loop before the promise of the device that it lost settles. */
 const LOSS_PATIENCE_MS = 250
 
 interface SessionRequest {
@@ -37,6 +37,7 @@ export async function openSession(request: SessionRequest): Promise<EngineSessio
   )
   const sessionMs = performance.now() - start
   let isOpen = true
+  const bound: BoundRun[] = []
   const runTensors = async (
     tensors: Tensors,
     wanted: readonly string[],
@@ -50,15 +51,20 @@ export async function openSession(request: SessionRequest): Promise<EngineSessio
     read(await runTensors(toTensors(feeds, session.inputNames, ort), checkWanted(wanted, session.outputNames)))
   const bind = async (feeds: NamedValues): Promise<BoundRun> => {
     const tensors = toTensors(feeds, session.inputNames, ort)
-    const device = options.residency === 'gpu' ? await runtime.gpuDevice?.() : undefined
-    if (!device) return { run: async () => void (await run(feeds)), answer: () => run(feeds), dispose: () => undefined }
+    if (options.residency !== 'gpu')
+      return { run: async () => void (await run(feeds)), answer: () => run(feeds), dispose: () => undefined }
+    const device = await runtime.gpuDevice?.()
+    if (!device) throw new LabError('internal', 'A session on the GPU has no device.', { engine: id })
     const runAll = (inputs: Tensors) => runTensors(inputs, session.outputNames)
-    return bindResident({ device, tensors, run: runAll, read, failed, engine: id, make: ort.Tensor })
+    const resident = bindResident({ device, tensors, run: runAll, read, failed, engine: id, make: ort.Tensor })
+    bound.push(resident)
+    return resident
   }
   const close = async (): Promise<void> => {
     if (!isOpen) return
     isOpen = false
     sessions.delete(opened)
+    for (const resident of bound) resident.dispose()
     await session.release().catch(failed('closing the model'))
   }
   const { inputNames, outputNames } = session

@@ -32,7 +32,7 @@ interface ResidentRequest {
   readonly make: TensorConstructor & { readonly fromGpuBuffer: typeof Tensor.fromGpuBuffer }
 }
 
-export async function bindResident(request: ResidentRequest): Promise<BoundRun> {
+export function bindResident(request: ResidentRequest): BoundRun {
   const { device, tensors, run, read, failed, engine, make } = request
   const buffers: GPUBuffer[] = []
   const inputs: Record<string, Tensor> = {}
