@@ -153,7 +153,7 @@ describe('a cancel', () => {
       checkpoint: () => (++checkpoints > 602 + 5 ? Promise.reject(cancelled) : Promise.resolve()),
     })
     await expect(compareLatency(request)).rejects.toBe(cancelled)
-    expect(calls).toHaveLength(600 + 5 * 6)
+    expect(calls).toHaveLength(600 + 6 * 6)
   })
 })
 

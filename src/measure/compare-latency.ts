@@ -12,7 +12,7 @@ import { pairTest, type PairDecision, type PairTest } from './pair-test'
 import { blockOrder, planSampling, planSlot, SUSTAINED_PLAN, type SamplingPlan, type SlotPlan } from './sampling-plan'
 import { startSentinel, type Sentinel } from './sentinel'
 import { slotValueMs } from './slot'
-import { warmUp } from './warm-up'
+import { warmUp, type WarmUp } from './warm-up'
 
 const DEFAULT_MARGIN = 0.02
 const DEFAULT_WARM_UP: WarmUpRule = { minRuns: 60, minMs: 3000 }
@@ -27,11 +27,13 @@ interface Settings {
   readonly rule: WarmUpRule
 }
 
+/** Typical times per contender, ms, that a plan rests on. */
+type Pace = Pick<WarmUp, 'runMs' | 'prepareMs'>
+
 /** What counts since the last restart. */
 interface Sampling {
   readonly plan: SamplingPlan
-  /** Typical time of one inference per contender, ms, that the plan rests on. */
-  readonly runMs: readonly number[]
+  readonly pace: Pace
   readonly slotPlans: readonly SlotPlan[]
   readonly watches: readonly ReturnType<typeof watchForSpeedUp>[]
   readonly tests: readonly PairTest[]
@@ -53,7 +55,7 @@ export async function compareLatency(request: LatencyRequest): Promise<LatencyCo
   const elapsed = (): number => request.now() - started
   const journal = new Journal(elapsed)
 
-  let sampling = startSampling(request, settings, warm.runMs, request.budgetMs)
+  let sampling = startSampling(request, settings, warm, request.budgetMs)
   let decisions: readonly PairDecision[] | null = null
   while (!decisions) {
     const outcome = await runBlock(request, settings, sampling, { journal, sentinel })
@@ -65,8 +67,8 @@ export async function compareLatency(request: LatencyRequest): Promise<LatencyCo
     } else if (outcome.kind === 'deviceLost') {
       // Fresh sessions are cold: shaders and code are compiled again.
       journal.voidAll('deviceLost')
-      const { runMs } = await warmUp(request, rule)
-      sampling = startSampling(request, settings, runMs, request.budgetMs - elapsed())
+      const again = await warmUp(request, rule)
+      sampling = startSampling(request, settings, again, request.budgetMs - elapsed())
     }
     decisions ??= elapsed() >= request.budgetMs ? finish(sampling, journal) : null
     reportProgress(request, sampling, elapsed(), decisions !== null)
@@ -93,15 +95,17 @@ function verifyRequest(request: LatencyRequest, { margin, rule }: Settings): voi
 function startSampling(
   { timerStepMs }: LatencyRequest,
   { mode, margin }: Settings,
-  runMs: readonly number[],
+  pace: Pace,
   leftMs: number,
 ): Sampling {
+  const { runMs } = pace
   const slotPlans = runMs.map((time) => planSlot(time, timerStepMs, mode === 'sustained' ? SUSTAINED_SLOT_MS : 0))
-  const blockMs = slotPlans.reduce((sum, { runs }, variant) => sum + 2 * (runs + 1) * (runMs[variant] ?? 0), 0)
+  const runsMs = slotPlans.reduce((sum, { runs }, variant) => sum + 2 * (runs + 1) * (runMs[variant] ?? 0), 0)
+  const blockMs = runsMs + preparingMs(pace)
   const plan = mode === 'sustained' ? SUSTAINED_PLAN : planSampling(leftMs, blockMs)
   return {
     plan,
-    runMs,
+    pace,
     slotPlans,
     watches: runMs.map(watchForSpeedUp),
     tests: runMs.slice(1).map(() => pairTest(plan, margin)),
@@ -109,6 +113,10 @@ function startSampling(
     blocks: 0,
   }
 }
+
+/** In a block of A B C C B A another contender takes over 2(n − 1) times; where two blocks meet, half the time none does. */
+const preparingMs = ({ prepareMs }: Pace): number =>
+  prepareMs.reduce((sum, ms) => sum + ms, 0) * ((2 * (prepareMs.length - 1)) / prepareMs.length)
 
 interface BlockOutcome {
   readonly kind: 'counts' | VoidReason
@@ -127,7 +135,7 @@ async function runBlock(
   { journal, sentinel }: Recording,
 ): Promise<BlockOutcome> {
   const slots: TracedSlot[] = []
-  const visits = sampling.runMs.map(() => 0)
+  const visits = sampling.pace.runMs.map(() => 0)
   // What happened between two blocks concerns no timing.
   request.takeEvents?.()
   try {
@@ -139,6 +147,8 @@ async function runBlock(
       const { slot, isFaster } = await runSlot(request, settings, sampling, { journal, variant, visit })
       slots.push(slot)
       if (isFaster) return { kind: 'restarted', slots }
+      // What happened during the slot is told at a turn of the message loop.
+      await request.checkpoint()
       const events = request.takeEvents?.() ?? []
       for (const kind of events) journal.note(kind, sampling.blocks, variant)
       if (events.includes('hidden')) return { kind: 'hidden', slots }
@@ -167,7 +177,6 @@ async function runSlot(
 ): Promise<{ readonly slot: TracedSlot; readonly isFaster: boolean }> {
   const [contender, plan, watch] = [request.contenders[variant], sampling.slotPlans[variant], sampling.watches[variant]]
   if (!contender || !plan || !watch) throw new LabError('internal', `There is no contender ${variant}.`)
-  await request.checkpoint()
   await contender.prepare?.()
   const atMs = journal.elapsedMs()
   const times = await contender.timeSlot(plan, (2 * sampling.blocks + visit) * (plan.runs + 1))
@@ -182,9 +191,11 @@ async function runSlot(
   return { slot, isFaster }
 }
 
-/** Time of one inference per contender as the newest slots show it. */
-const paceAfter = ({ runMs }: Sampling, latest: readonly TracedSlot[]): readonly number[] =>
-  runMs.map((ms, index) => latest.findLast(({ variant }) => variant === index)?.valueMs ?? ms)
+/** With the time of one inference as the newest slots show it. */
+const paceAfter = ({ pace }: Sampling, latest: readonly TracedSlot[]): Pace => ({
+  ...pace,
+  runMs: pace.runMs.map((ms, index) => latest.findLast(({ variant }) => variant === index)?.valueMs ?? ms),
+})
 
 /** All decisions, once every pair has one. */
 function addBlock(sampling: Sampling, slots: readonly TracedSlot[]): readonly PairDecision[] | null {

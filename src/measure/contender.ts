@@ -23,7 +23,7 @@ export interface SlotTimes {
 
 /** Every method may throw what the model or the engine throws, and `job/cancelled`. */
 export interface Contender {
-  /** Opens what the next runs need, outside all timing; there where sessions are opened in turn. */
+  /** Called before every slot, outside all timing: opens what its runs need, or waits until others are quiet. */
   prepare?(): Promise<void>
   /** Runs until both limits of `rule` are reached; the time of every run in order, ms. */
   warmUp(rule: WarmUpRule, report: (runs: number, elapsedMs: number) => void): Promise<readonly number[]>

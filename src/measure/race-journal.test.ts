@@ -41,6 +41,26 @@ describe('a hidden page', () => {
     expect(variants[0]?.slotValuesMs).toHaveLength(2 * (pairs[0]?.blocks ?? NaN))
   })
 
+  it('in the last slot of a block voids that block, although it is heard at a turn of the message loop only', async () => {
+    const noise = noisy(12)
+    let turns = 0
+    let isHeard = false
+    const { request } = syntheticRace(() => noise(10), {
+      warmUp: { minRuns: 60, minMs: 0 },
+      // 122 turns of the warm-up, four slots a block: this is the end of the third.
+      checkpoint: () => Promise.resolve(void (isHeard = ++turns === 122 + 12)),
+      takeEvents: () => {
+        const events: readonly HostEvent[] = isHeard ? ['hidden'] : []
+        isHeard = false
+        return events
+      },
+    })
+    const { trace, events } = await compareLatency(request)
+    expect(events).toMatchObject([{ kind: 'hidden', block: 2 }])
+    const voided = trace.flatMap(({ voided }, index) => (voided === 'hidden' ? [index] : []))
+    expect(voided).toEqual([8, 9, 10, 11])
+  })
+
   it('during every block ends with an error that says so', async () => {
     const { request } = syntheticRace(() => 10, { takeEvents: () => ['hidden'] })
     await expect(compareLatency(request)).rejects.toMatchObject({ code: 'engine/failed', message: /page was hidden/ })

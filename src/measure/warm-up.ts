@@ -11,6 +11,8 @@ export interface WarmUp {
   readonly timesMs: readonly (readonly number[])[]
   /** Typical time of one inference per contender, ms, above 0. */
   readonly runMs: readonly number[]
+  /** What preparing took per contender, ms: it is paid again whenever another one takes over. */
+  readonly prepareMs: readonly number[]
   readonly elapsedMs: number
 }
 
@@ -18,9 +20,12 @@ export async function warmUp(request: LatencyRequest, rule: WarmUpRule): Promise
   const { contenders } = request
   const started = request.now()
   const timesMs: (readonly number[])[] = []
+  const prepareMs: number[] = []
   for (const [index, contender] of contenders.entries()) {
     await request.checkpoint()
+    const before = request.now()
     await contender.prepare?.()
+    prepareMs.push(request.now() - before)
     const report = (runs: number, elapsedMs: number): void => {
       const left = Math.max(rule.minMs - elapsedMs, (rule.minRuns - runs) * (elapsedMs / runs), 0)
       request.progress({
@@ -34,7 +39,7 @@ export async function warmUp(request: LatencyRequest, rule: WarmUpRule): Promise
     }
     timesMs.push(await contender.warmUp(rule, report))
   }
-  return { timesMs, runMs: timesMs.map(typicalRunMs), elapsedMs: request.now() - started }
+  return { timesMs, runMs: timesMs.map(typicalRunMs), prepareMs, elapsedMs: request.now() - started }
 }
 
 /** From the second half of the warm-up; the mean where single runs are too short for the clock, because their median may be 0. */
