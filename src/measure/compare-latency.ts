@@ -228,5 +228,5 @@ function reportProgress(request: LatencyRequest, sampling: Sampling, elapsedMs: 
   const live = bands.flatMap(({ interval }) =>
     interval ? [[Math.exp(interval[0]), Math.exp(interval[1])] as const] : [],
   )
-  request.progress({ phase: 'sampling', fraction, blocks, elapsedMs, leftMs, bands: live })
+  request.progress({ phase: 'sampling', fraction, blocks, warmUpRuns: 0, elapsedMs, leftMs, bands: live })
 }

@@ -48,6 +48,8 @@ export interface LatencyProgress {
   readonly fraction: number
   /** Blocks that count so far. */
   readonly blocks: number
+  /** Warm-up runs so far, of all contenders; 0 while sampling. */
+  readonly warmUpRuns: number
   /** Time since the start of this phase, ms. */
   readonly elapsedMs: number
   /** Estimate of what is left of this phase at most, ms; sampling may stop earlier. */

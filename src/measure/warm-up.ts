@@ -32,6 +32,7 @@ export async function warmUp(request: LatencyRequest, rule: WarmUpRule): Promise
         phase: 'warm-up',
         fraction: (index + warmUpShare(rule, runs, elapsedMs)) / contenders.length,
         blocks: 0,
+        warmUpRuns: timesMs.reduce((sum, { length }) => sum + length, runs),
         elapsedMs: request.now() - started,
         leftMs: left + (contenders.length - index - 1) * (elapsedMs + left),
         bands: [],

@@ -5,13 +5,18 @@ import type { Conditions, EnvironmentRecord } from '../../engines/environment-re
 import { digits, formatBytes, formatMs } from '../platform/format'
 import type { RunRecord } from './run-record'
 
-type Row = readonly [label: string, value: string]
+/** `whole`: what `value` is the beginning of. */
+type Row = readonly [label: string, value: string, whole?: string]
 
 const NOT_KNOWN = 'not known here'
 
-/** Of the timing where there was one, else of the engine's start. Empty before the engine has started. */
-export function environmentRows(record: RunRecord): readonly Row[] {
-  const { engine: start, latency } = record
+/**
+ * `race`: of the timing where there was one, else of the engine's start. `reference`: of the engine that answers were compared on. Empty
+ * before that engine has started.
+ */
+export function environmentRows(record: RunRecord, where: 'race' | 'reference' = 'race'): readonly Row[] {
+  const start = where === 'race' ? record.engine : record.reference
+  const latency = where === 'race' ? record.latency : undefined
   if (!start) return []
   const environment = latency?.environment ?? start.environment
   const { engine: facts, conditions } = environment
@@ -78,14 +83,10 @@ function conditionRows({ start, end }: EnvironmentRecord['conditions']): readonl
 const SHOWN_DIGITS = 12
 
 function hashRows({ original, compression }: RunRecord): readonly Row[] {
-  const short = (hash: string): string => hash.slice(0, SHOWN_DIGITS)
+  const hash = (label: string, digits: string | null): Row =>
+    digits === null ? [label, NOT_KNOWN] : [label, digits.slice(0, SHOWN_DIGITS), digits]
   return [
-    ['original, SHA-256', short(original.sha256)],
-    ...(compression
-      ? [
-          ['variant, SHA-256', orUnknown(compression.sha256, short)] as const,
-          ['recipe key', short(compression.recipeKey)] as const,
-        ]
-      : []),
+    hash('original, SHA-256', original.sha256),
+    ...(compression ? [hash('variant, SHA-256', compression.sha256), hash('recipe key', compression.recipeKey)] : []),
   ]
 }

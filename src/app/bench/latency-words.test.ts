@@ -1,47 +1,35 @@
 import { expect, test } from 'vitest'
 
-import type { DriftReport } from '../../measure/latency-comparison'
-import { driftSentence, eventsSentence, sessionsSentence, voidSentence } from './latency-words'
+import type { LatencyComparison } from '../../measure/latency-comparison'
+import { blocksSentence, percent, ratioSentence, sessionsSentence } from './latency-words'
 
-const DRIFT: DriftReport = {
-  atBlock: 20,
-  factor: 1.18,
-  seenIn: ['blocks', 'sentinel'],
-  atMs: 7040,
-  parts: [
-    { blocks: 20, medianMs: [10, 5], sentinelMs: 1, pairs: [{ ratio: 0.48, ci95: [0.47, 0.49] }] },
-    { blocks: 8, medianMs: [12, 6], sentinelMs: 1.2, pairs: [{ ratio: 0.51, ci95: null }] },
-  ],
+const PAIR: LatencyComparison['pairs'][number] = {
+  ...{ a: 0, b: 1, ratio: 0.479, ci95: [0.4752, 0.4831], verdict: 'faster', stopped: 'clear' },
+  ...{ blocks: 14, looks: 2, blockDifferences: [] },
 }
 
-test('a drift is told with its size, its moment, who saw it, and the ratio on both sides', () => {
-  expect(driftSentence(DRIFT, 'before-drift')).toBe(
-    'The device slowed down by 18 % after 7.04 s (seen by the models and the sentinel). Figures in milliseconds are from before. ' +
-      'Ratio before 0.480 (0.470 to 0.490), after 0.510.',
+test('the ratio is told with its interval, its blocks and why timing stopped; without an interval what is missing', () => {
+  expect(ratioSentence(PAIR)).toBe(
+    'Variant ÷ original is 0.479, 95 % interval 0.475 to 0.483, from 14 blocks in random order; stopped because the answer was clear.',
   )
-  expect(driftSentence(DRIFT, 'all')).not.toContain('milliseconds')
-})
-
-test('events are counted in words, one and many', () => {
-  const at = { atMs: 1, block: 0, variant: 0 }
-  expect(eventsSentence([])).toBe('No stalls and no garbage collections were seen.')
-  expect(
-    eventsSentence([
-      { kind: 'stall', ...at },
-      { kind: 'gc', ...at },
-      { kind: 'stall', ...at },
-      { kind: 'hidden', ...at },
-    ]),
-  ).toBe('2 stalls, 1 garbage collection; nothing was discarded for them.')
-})
-
-test('blocks that do not count are told with their reasons, and only then', () => {
-  expect(voidSentence({ hidden: 0, restarted: 0, deviceLost: 0 })).toBeNull()
-  expect(voidSentence({ hidden: 1, restarted: 12, deviceLost: 0 })).toBe(
-    'Not counted: 1 block because the page was hidden; 12 blocks because a late speed-up showed that warm-up was still going on. ' +
-      'They stay in the record.',
+  expect(ratioSentence({ ...PAIR, ci95: null, blocks: 1 })).toBe(
+    '1 block is too few for an interval (10 are needed): measure longer.',
   )
 })
+
+test('the place of the interval is told for every verdict', () => {
+  expect(blocksSentence(PAIR, 0.02)).toContain(
+    'lies wholly below 0.990, and the estimate is more than 2 % below 1: faster',
+  )
+  expect(blocksSentence({ ...PAIR, ci95: [1.03, 1.07], verdict: 'slower' }, 0.04)).toContain('wholly above 1.02')
+  expect(blocksSentence({ ...PAIR, ci95: [0.99, 1.01], verdict: 'same' }, 0.025)).toContain(
+    'inside 1 ± 2.5 %: the same',
+  )
+  expect(blocksSentence({ ...PAIR, ci95: [0.9, 1.01], verdict: 'undecided' }, 0.02)).toContain('undecided')
+  expect(blocksSentence({ ...PAIR, ci95: null }, 0.02)).toContain('nothing is claimed')
+})
+
+test('percent has no needless zeros', () => expect([0.02, 0.025, 0.1].map(percent)).toEqual(['2', '2.5', '10']))
 
 test('sessions opened in turn are told with the sum that forbids two at once', () => {
   expect(sessionsSentence({ open: 'together', neededBytes: 1e9, capBytes: 2e9 })).toBeNull()

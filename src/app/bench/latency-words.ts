@@ -1,58 +1,50 @@
-// What happened during a race, as sentences: drift, events, blocks that do not count, retention, sessions opened in turn. Every figure
-// comes from the report; nothing is judged here.
+// A race as sentences for the page, beyond what `measure/race-text.ts` says for both faces. Every figure comes from the report; nothing
+// is judged here.
 
 import type { LatencyJobResult } from '../../../workers/host/protocol'
-import type { DriftPart, DriftReport, LatencyComparison, RunEvent, VoidReason } from '../../measure/latency-comparison'
+import type { LatencyComparison } from '../../measure/latency-comparison'
 import { digits, formatBytes } from '../platform/format'
 
-/** `0.481 (0.475 to 0.486)`; without an interval the ratio alone. */
-export const ratioText = ({ ratio, ci95 }: Pick<DriftPart['pairs'][number], 'ratio' | 'ci95'>): string =>
-  ci95 ? `${digits(ratio)} (${digits(ci95[0])} to ${digits(ci95[1])})` : digits(ratio)
+type Pair = LatencyComparison['pairs'][number]
 
-const SEEN_BY = { blocks: 'the models', sentinel: 'the sentinel' } as const
-
-export function driftSentence(
-  { factor, atMs, seenIn, parts }: DriftReport,
-  figuresFrom: LatencyComparison['figuresFrom'],
-): string {
-  const what = `The device slowed down by ${(100 * (factor - 1)).toFixed(0)} % after ${digits(atMs / 1000)} s`
-  const by = seenIn.map((series) => SEEN_BY[series]).join(' and ')
-  const [before, after] = parts.map(({ pairs: [pair] }) => pair && ratioText(pair))
-  const figures = figuresFrom === 'before-drift' ? ' Figures in milliseconds are from before.' : ''
-  const ratios = before && after ? ` Ratio before ${before}, after ${after}.` : ''
-  return `${what} (seen by ${by}).${figures}${ratios}`
+const STOPS: Readonly<Record<Pair['stopped'], string>> = {
+  clear: 'the answer was clear',
+  same: 'the two were the same',
+  budget: 'the time was up',
 }
 
-type Counted = 'stall' | 'gc'
-const COUNTED: Readonly<Record<Counted, readonly [one: string, many: string]>> = {
-  stall: ['stall', 'stalls'],
-  gc: ['garbage collection', 'garbage collections'],
+/** What the ratio is, what it rests on, and why timing stopped. */
+export const ratioSentence = ({ ratio, ci95, blocks, stopped }: Pair): string =>
+  ci95
+    ? `Variant ÷ original is ${digits(ratio)}, 95 % interval ${intervalText(ci95)}, from ${blockCount(blocks)} in random order; stopped because ${STOPS[stopped]}.`
+    : `${blockCount(blocks)} ${blocks === 1 ? 'is' : 'are'} too few for an interval (10 are needed): measure longer.`
+
+/** `0.475 to 0.483` */
+export const intervalText = ([low, high]: readonly [number, number]): string => `${digits(low)} to ${digits(high)}`
+
+const blockCount = (count: number): string => `${count} ${count === 1 ? 'block' : 'blocks'}`
+
+/** How the interval lies to what may be claimed. */
+export function blocksSentence({ ci95, verdict }: Pair, margin: number): string {
+  if (!ci95) return 'Fewer than ten blocks give no interval, so nothing is claimed.'
+  const interval = `The last interval, ${intervalText(ci95)},`
+  const same = `${percent(margin)} %`
+  switch (verdict) {
+    case 'faster':
+      return `${interval} lies wholly below ${digits(1 - margin / 2)}, and the estimate is more than ${same} below 1: faster.`
+    case 'slower':
+      return `${interval} lies wholly above ${digits(1 + margin / 2)}, and the estimate is more than ${same} above 1: slower.`
+    case 'same':
+      return `${interval} lies inside 1 ± ${same}: the same.`
+    case 'undecided':
+      return `${interval} neither lies inside 1 ± ${same} nor clear of it: undecided.`
+    default:
+      return verdict satisfies never
+  }
 }
 
-/** `2 stalls, 1 garbage collection; nothing was discarded for them.` */
-export function eventsSentence(events: readonly RunEvent[]): string {
-  const parts = (Object.keys(COUNTED) as Counted[]).flatMap((kind) => {
-    const count = events.filter((event) => event.kind === kind).length
-    return count === 0 ? [] : [`${count} ${COUNTED[kind][count === 1 ? 0 : 1]}`]
-  })
-  return parts.length === 0
-    ? 'No stalls and no garbage collections were seen.'
-    : `${parts.join(', ')}; nothing was discarded for them.`
-}
-
-const VOID_REASONS: Readonly<Record<VoidReason, string>> = {
-  hidden: 'the page was hidden',
-  restarted: 'a late speed-up showed that warm-up was still going on',
-  deviceLost: 'the graphics device was lost',
-}
-
-/** Null where every block counts. */
-export function voidSentence(voidedBlocks: LatencyComparison['voidedBlocks']): string | null {
-  const reasons = (Object.keys(VOID_REASONS) as VoidReason[]).filter((reason) => voidedBlocks[reason] > 0)
-  if (reasons.length === 0) return null
-  const parts = reasons.map((reason) => `${blocks(voidedBlocks[reason])} because ${VOID_REASONS[reason]}`)
-  return `Not counted: ${parts.join('; ')}. They stay in the record.`
-}
+/** A fraction as percent without needless zeros: 0.02 → `2`, 0.025 → `2.5`. */
+export const percent = (fraction: number): string => String(Number((100 * fraction).toPrecision(2)))
 
 /** Null where both sessions were open at once. */
 export function sessionsSentence({ open, neededBytes, capBytes }: LatencyJobResult['sessions']): string | null {
@@ -61,5 +53,6 @@ export function sessionsSentence({ open, neededBytes, capBytes }: LatencyJobResu
   return `Sessions were opened in turn for every slot: together they need about ${formatBytes(neededBytes)}${cap}.`
 }
 
-/** `10 blocks`, `1 block`. */
-export const blocks = (count: number): string => `${count} ${count === 1 ? 'block' : 'blocks'}`
+/** Stands wherever a speed stands that was timed so. Empty for end to end, which is the usual. */
+export const residencyNote = ({ residency }: Pick<LatencyJobResult, 'residency'>): string =>
+  residency === 'gpu' ? 'GPU-resident: without upload and readback' : ''

@@ -1,12 +1,21 @@
 // One run: compress, check the engine, compare the answers, then the clock. Each stage adds to the record and reports it, so that
 // whatever is finished stays when a later stage fails or is cancelled.
 
-import type { DatasetRef, FreeDimensions, InputSource, LoadedModel, ModelFile } from '../../../workers/host/protocol'
+import type {
+  DatasetRef,
+  EngineStart,
+  FreeDimensions,
+  InputSource,
+  LatencyJobRequest,
+  LoadedModel,
+  ModelFile,
+} from '../../../workers/host/protocol'
 import type { Recipe } from '../../core/recipe/recipe'
 import { CHECK_INPUTS, RACE_INPUTS } from '../../measure/input-counts'
 import type { CompressClient } from '../jobs/compress-client'
 import type { EngineClient } from '../jobs/engine-client'
 import type { JobOptions } from '../jobs/run-job'
+import type { KeptSelfCheck } from '../platform/self-check-store'
 import { AccuracyRun } from './accuracy-run'
 import { RUN_RECORD_VERSION, type RunRecord } from './run-record'
 
@@ -18,6 +27,10 @@ export interface BenchRequest {
   readonly evaluation?: DatasetRef | undefined
   readonly freeDimensions: FreeDimensions
   readonly seconds: number
+  readonly mode?: LatencyJobRequest['mode']
+  readonly residency?: LatencyJobRequest['residency']
+  /** What is remembered of a self-check of the engine as it started. */
+  selfCheckOf?(start: EngineStart): KeptSelfCheck | undefined
 }
 
 export interface BenchClients {
@@ -44,8 +57,8 @@ export interface BenchOutcome {
   readonly accuracy?: AccuracyRun
 }
 
-/** Half width of "the same" (docs/measuring.md). */
-const MARGIN = 0.02
+/** Half width of "the same" (docs/measuring.md), where no self-check has widened it. */
+export const MARGIN = 0.02
 const SEED = 1
 
 /** Throws what the stages throw; `listener.record` has the part that was finished by then. */
@@ -68,7 +81,9 @@ export async function runBench(
     return { signal, progress: (fraction, what) => listener.progress(stage, fraction, what) }
   }
 
-  add({ engine: await engine.start(job('engine')) })
+  const start = await engine.start(job('engine'))
+  const selfCheck = request.selfCheckOf?.(start)
+  add({ engine: start, ...(selfCheck && { selfCheck }) })
   const { model: variant, ...compression } = await compress.compress(
     { modelId: original.model.id, recipe: request.recipe, calibration: request.calibration },
     job('compress'),
@@ -84,6 +99,7 @@ export async function runBench(
     { model: variant, check: checkVariant },
   ].filter(({ check }) => !check.ok)
   if (wrong) add({ faultSite: await engine.bisect({ ...wrong, inputs, freeDimensions }, job('check')) })
+  add({ reference: await reference.start(job('fidelity')) })
   add({
     fidelity: await reference.fidelity({ original: original.model, variant, inputs, freeDimensions }, job('fidelity')),
   })
@@ -103,7 +119,9 @@ export async function runBench(
       inputs: inputsFrom(evaluation, RACE_INPUTS),
       freeDimensions,
       seconds: request.seconds,
-      margin: MARGIN,
+      mode: request.mode,
+      residency: request.residency,
+      margin: Math.max(MARGIN, selfCheck?.margin ?? 0),
       seed: SEED,
     }
     add({ latency: await engine.compareLatency(race, job('latency')) })
@@ -111,5 +129,6 @@ export async function runBench(
   return { record, variant, ...(accuracy && { accuracy }) }
 }
 
-const inputsFrom = (dataset: DatasetRef | undefined, count: number): InputSource =>
+/** Real samples where there are any. */
+export const inputsFrom = (dataset: DatasetRef | undefined, count: number): InputSource =>
   dataset ? { kind: 'dataset', dataset, count } : { kind: 'synthetic', seed: SEED, count }

@@ -13,6 +13,7 @@ import type { PairedAccuracy } from '../../measure/accuracy-comparison'
 import type { ClusteredAgreement } from '../../measure/clustered-agreement'
 import type { EngineCheck } from '../../measure/engine-check'
 import type { FaultSite } from '../../measure/fault-site'
+import type { KeptSelfCheck } from '../platform/self-check-store'
 
 export const RUN_RECORD_VERSION = 1
 
@@ -24,6 +25,10 @@ export interface RunRecord {
   /** As asked for; `compression.recipe` is the one as run. */
   readonly recipe: Recipe
   readonly engine?: EngineStart
+  /** Plain WASM, on which the answers are compared and counted. */
+  readonly reference?: EngineStart
+  /** Of this engine on this device, where there was one before: its margin is what the race was judged with. */
+  readonly selfCheck?: KeptSelfCheck
   readonly compression?: Pick<Compression, 'summary' | 'report' | 'recipe' | 'recipeKey' | 'sha256'>
   /** Original and variant on this engine against the reference. */
   readonly engineChecks?: readonly [EngineCheck, EngineCheck]

@@ -2,23 +2,33 @@
 
 import { getContext, setContext } from 'svelte'
 
-import type { DatasetRef, FreeDimensions, LoadedModel, ModelFile } from '../../../workers/host/protocol'
+import type {
+  DatasetRef,
+  EngineStart,
+  FreeDimensions,
+  InputSource,
+  LoadedModel,
+  ModelFile,
+} from '../../../workers/host/protocol'
 import { asLabError, isCancelled, LabError } from '../../core/errors/lab-error'
 import { parseRecipe, parseRecipeText } from '../../core/recipe/parse-recipe'
 import { RECIPE_VERSION, type OptionValue, type Recipe, type RecipeStep } from '../../core/recipe/recipe'
 import { canonicalJson } from '../../core/recipe/recipe-key'
+import type { Residency } from '../../engines/engine'
+import { RACE_INPUTS } from '../../measure/input-counts'
 import { catalog, type TechniqueId } from '../../techniques/catalog'
 import { presets, type PresetName } from '../../techniques/presets'
 import { ZOO_MODELS, type ZooModelId } from '../../zoo/catalog'
 import type { AccuracyRun } from '../bench/accuracy-run'
-import { BENCH_STAGES, runBench, type BenchStage } from '../bench/run-bench'
+import { BENCH_STAGES, inputsFrom, runBench, type BenchStage } from '../bench/run-bench'
 import type { RunRecord } from '../bench/run-record'
 import { CompressClient } from '../jobs/compress-client'
 import type { EngineClient } from '../jobs/engine-client'
 import { EnginePool } from '../jobs/engine-pool'
 import { fetchZooModel } from '../platform/fetch-zoo-model'
+import { SelfCheckStore } from '../platform/self-check-store'
 import { findEngineChoices, PLAIN_WASM, type EngineChoice } from './engine-choice'
-import { secondsFor, type RaceSeconds } from './race-seconds'
+import { raceMode, secondsFor, type RaceSeconds } from './race-length'
 
 export interface OpenModel {
   readonly name: string
@@ -31,8 +41,14 @@ export type Activity =
   | { readonly kind: 'reading'; readonly name: string; readonly fraction: number }
   | { readonly kind: 'running'; readonly stage: BenchStage; readonly fraction: number; readonly what: string }
   | { readonly kind: 'counting'; readonly fraction: number }
+  | { readonly kind: OtherRace; readonly fraction: number; readonly what: string }
+
+/** Timings besides the run: a self-check, a race of engines. */
+export type OtherRace = 'checking-device' | 'racing-engines'
 
 const DEFAULT_PRESET: PresetName = 'int8-static'
+/** While something is timed the page changes no more often than this. */
+const CALM_MS = 500
 const PRESET_WITHOUT_DATA: PresetName = 'int8-dynamic'
 
 export class Workspace {
@@ -43,12 +59,16 @@ export class Workspace {
   #engines = $state.raw<readonly EngineChoice[]>([])
   #engineKey = $state(PLAIN_WASM.key)
   #seconds = $state<RaceSeconds>(5)
+  #residency = $state<Residency>('cpu')
   #activity = $state.raw<Activity>({ kind: 'idle' })
   #record = $state.raw<RunRecord>()
   #variant = $state.raw<ModelFile>()
   #problem = $state.raw<LabError>()
   #accuracy: AccuracyRun | undefined
   #abort: AbortController | undefined
+  #shownAt = -Infinity
+  /** What self-checks of this device found. */
+  readonly selfChecks = new SelfCheckStore()
   readonly #compress = new CompressClient()
   readonly #enginePool = new EnginePool()
 
@@ -73,6 +93,22 @@ export class Workspace {
   }
   get seconds(): RaceSeconds {
     return this.#seconds
+  }
+  /** Where the values are while a run is timed; `gpu` only where the chosen engine has one. */
+  get residency(): Residency {
+    return this.hasGpu ? this.#residency : 'cpu'
+  }
+  get hasGpu(): boolean {
+    return this.#engineKey === 'ort-webgpu'
+  }
+  /** What models are timed with: real samples where there are some. */
+  get raceInputs(): InputSource {
+    return inputsFrom(this.evaluation, RACE_INPUTS)
+  }
+  /** Test data of the bundled models. */
+  get evaluation(): DatasetRef | undefined {
+    const zooId = this.#model?.zooId
+    return zooId && { kind: 'zoo', id: ZOO_MODELS[zooId].datasetId }
   }
   get activity(): Activity {
     return this.#activity
@@ -193,13 +229,18 @@ export class Workspace {
     this.#seconds = seconds
   }
 
+  chooseResidency(residency: Residency): void {
+    this.#residency = residency
+  }
+
   async run(): Promise<void> {
     const model = this.#model
     if (!model || this.isBusy) return
     this.#forgetRun()
     const listener = {
       progress: (stage: BenchStage, fraction: number, what: string) => {
-        this.#activity = { kind: 'running', stage, fraction, what }
+        const isNew = this.#activity.kind !== 'running' || this.#activity.stage !== stage
+        if (isNew || stage !== 'latency' || this.#isCalm()) this.#activity = { kind: 'running', stage, fraction, what }
       },
       record: (record: RunRecord) => (this.#record = record),
     }
@@ -209,14 +250,17 @@ export class Workspace {
         original: model.loaded,
         recipe: this.#recipe,
         calibration: this.#calibration,
-        evaluation: model.zooId ? { kind: 'zoo' as const, id: ZOO_MODELS[model.zooId].datasetId } : undefined,
+        evaluation: this.evaluation,
         freeDimensions: this.#freeDimensions,
         seconds: this.#seconds,
+        mode: raceMode(this.#seconds),
+        residency: this.residency,
+        selfCheckOf: ({ environment }: EngineStart) => this.selfChecks.find(environment),
       }
       const clients = {
         compress: this.#compress,
-        engine: this.#client(this.#engineKey),
-        reference: this.#client(PLAIN_WASM.key),
+        engine: this.engine,
+        reference: this.referenceEngine,
       }
       const outcome = await runBench(request, clients, listener, signal)
       this.#record = outcome.record
@@ -238,12 +282,30 @@ export class Workspace {
     })
   }
 
+  /** Another timing, on its own in the page like a run. What it throws becomes the page's problem, but a cancel. */
+  async race(
+    kind: OtherRace,
+    work: (signal: AbortSignal, progress: (fraction: number, what: string) => void) => Promise<void>,
+  ): Promise<void> {
+    if (this.isBusy) return
+    await this.#act({ kind, fraction: 0, what: '' }, (signal) =>
+      work(signal, (fraction, what) => {
+        if (!signal.aborted && this.#isCalm()) this.#activity = { kind, fraction, what }
+      }),
+    )
+  }
+
   cancel(): void {
     this.#abort?.abort()
   }
 
   dismissProblem(): void {
     this.#problem = undefined
+  }
+
+  /** The engine that was chosen to race on. */
+  get engine(): EngineClient {
+    return this.#client(this.#engineKey)
   }
 
   /** The plain WASM engine, for answers to the visitor's own inputs. */
@@ -260,6 +322,14 @@ export class Workspace {
   #client(key: string): EngineClient {
     const { engine, threads } = this.#engines.find((each) => each.key === key) ?? PLAIN_WASM
     return this.#enginePool.client(engine, threads)
+  }
+
+  /** Whether the page may change again, while something is timed. */
+  #isCalm(): boolean {
+    const now = performance.now()
+    if (now - this.#shownAt < CALM_MS) return false
+    this.#shownAt = now
+    return true
   }
 
   #forgetRun(): void {
