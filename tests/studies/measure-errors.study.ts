@@ -8,7 +8,7 @@ import { compareLatency } from '../../src/measure/compare-latency'
 import type { LatencyVerdict } from '../../src/measure/pair-test'
 import { autocorrelated, clockModes, independent, throttling, type MachineNoise } from '../fixtures/machine-noise'
 import { readRecordings, replayed } from './replayed-noise'
-import { runStudy, share, type Total } from './study-results'
+import { runStudy, shareAtLeast, shareAtMost, totalOf, type Total } from './study-results'
 import { virtualRace, type Behaviour } from './virtual-device'
 
 const RUNS = 10_000
@@ -94,15 +94,17 @@ async function simulate(noise: string, { noise: draw, behave = () => ({}) }: Sce
 
 function totalsOf(row: Row): readonly Total[] {
   const { noise, truth, runs, verdicts, intervals, covering, spread } = row
-  const [faster, slower] = [verdicts.faster, verdicts.slower]
-  const isEqual = truth === 1
-  const mustFind = spread <= MAX_SPREAD
+  const { faster, slower } = verdicts
+  const coverage = totalOf(`${noise}: interval covers ${truth}`, covering, intervals, shareAtLeast(MIN_COVERED))
+  if (truth === 1) {
+    const what = `${noise}: called faster or slower, though equal`
+    return [totalOf(what, faster + slower, runs, shareAtMost(MAX_FALSE)), coverage]
+  }
+  const mustFind = spread <= MAX_SPREAD ? shareAtLeast(MIN_FOUND) : undefined
   return [
-    isEqual
-      ? share(`${noise}: called faster or slower, though equal`, faster + slower, runs, { atMost: MAX_FALSE })
-      : share(`${noise}: a true 5 % found`, slower, runs, mustFind ? { atLeast: MIN_FOUND } : undefined),
-    share(`${noise}: interval covers ${truth}`, covering, intervals, { atLeast: MIN_COVERED }),
-    ...(isEqual ? [] : [share(`${noise}: a true 5 % called faster`, faster, runs, { atMost: MAX_FALSE })]),
+    totalOf(`${noise}: a true 5 % found`, slower, runs, mustFind),
+    totalOf(`${noise}: called faster, though 5 % slower`, faster, runs, shareAtMost(MAX_FALSE)),
+    coverage,
   ]
 }
 

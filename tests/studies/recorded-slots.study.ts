@@ -49,6 +49,7 @@ test('slots of models against themselves are recorded', () =>
   runStudy<RecordedSlots>({
     name: RECORDED_SLOTS,
     question: 'What do the slots of a model against itself do on a real machine, one after the other?',
+    command: 'npx vitest run --config vitest.study.config.ts recorded-slots',
     settings: { models: MODELS.map(({ name }) => name), budgetMs: BUDGET_MS, threads: 1 },
     rows: 8,
     run: async (index) => {

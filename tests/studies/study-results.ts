@@ -31,10 +31,13 @@ export interface Study<Row> {
   /** Of the results file, without `.json`. */
   readonly name: string
   readonly question: string
+  /** Default `npm run study:measure`. */
+  readonly command?: string
   /** Everything that the rows depend on besides code and machine; plain JSON. */
   readonly settings: object
   readonly rows: number
-  run(index: number): Promise<{ readonly row: Row; readonly environment: EnvironmentRecord }>
+  /** `environment` is null where nothing real is timed. */
+  run(index: number): Promise<{ readonly row: Row; readonly environment: EnvironmentRecord | null }>
   totals(rows: readonly Row[]): readonly Total[]
 }
 
@@ -75,20 +78,31 @@ export async function runStudy<Row extends object>(study: Study<Row>): Promise<v
   expect(missed).toEqual([])
 }
 
-/** `judge` says whether a count meets the bar. */
-export function total(
-  what: string,
-  hits: readonly boolean[],
-  bar?: { readonly text: string; readonly judge: (count: number) => boolean },
-): Total {
-  const of = hits.length
-  const count = hits.filter(Boolean).length
-  const share95 = of > 0 ? wilsonInterval(count / of, of, Z95) : null
-  return { what, count, of, share95, bar: bar ? { text: bar.text, isMet: bar.judge(count) } : null }
+interface Bar {
+  readonly text: string
+  /** Whether that many are right. */
+  judge(count: number, of: number): boolean
 }
 
-export const atMost = (limit: number) => ({ text: `≤ ${limit}`, judge: (count: number) => count <= limit })
-export const atLeast = (limit: number) => ({ text: `≥ ${limit}`, judge: (count: number) => count >= limit })
+export const total = (what: string, hits: readonly boolean[], bar?: Bar): Total =>
+  totalOf(what, hits.filter(Boolean).length, hits.length, bar)
+
+export function totalOf(what: string, count: number, of: number, bar?: Bar): Total {
+  const share95 = of > 0 ? wilsonInterval(count / of, of, Z95) : null
+  return { what, count, of, share95, bar: bar ? { text: bar.text, isMet: bar.judge(count, of) } : null }
+}
+
+export const atMost = (limit: number): Bar => ({ text: `≤ ${limit}`, judge: (count) => count <= limit })
+export const atLeast = (limit: number): Bar => ({ text: `≥ ${limit}`, judge: (count) => count >= limit })
+const percent = (share: number): string => `${Number((100 * share).toPrecision(3))} %`
+export const shareAtMost = (limit: number): Bar => ({
+  text: `≤ ${percent(limit)}`,
+  judge: (count, of) => count <= limit * of,
+})
+export const shareAtLeast = (limit: number): Bar => ({
+  text: `≥ ${percent(limit)}`,
+  judge: (count, of) => count >= limit * of,
+})
 
 function load<Row>(file: string, key: string): Saved<Row> {
   const none: Saved<Row> = { key, environment: null, minutes: 0, rows: [] }
@@ -98,10 +112,14 @@ function load<Row>(file: string, key: string): Saved<Row> {
 }
 
 /** One row a line, so that a diff shows which runs are others. */
-function save<Row>(file: string, { question, settings, rows: planned, totals }: Study<Row>, saved: Saved<Row>): void {
+function save<Row>(
+  file: string,
+  { question, command = 'npm run study:measure', settings, rows: planned, totals }: Study<Row>,
+  saved: Saved<Row>,
+): void {
   const { key, environment, minutes, rows } = saved
   const facts = {
-    ...{ question, command: 'npm run study:measure', key, machine: machine(), environment, settings },
+    ...{ question, command, key, machine: machine(), environment, settings },
     ...{ minutes: Number(minutes.toFixed(2)), done: `${rows.length} of ${planned}`, totals: totals(rows) },
   }
   const head = JSON.stringify(facts, shorten, 2).replace(/\n\}$/, '')
