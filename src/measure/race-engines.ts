@@ -36,6 +36,7 @@ export interface EngineRaceRequest extends Pick<LatencyRequest, 'now' | 'budgetM
   readonly warmUp?: WarmUpRule | undefined
   readonly rng: Rng
   progress(fraction: number, what: string): void
+  pause(durationMs: number): Promise<void>
 }
 
 /** Parts of the whole that progress gives to preparing the engines and to warming up; the rest is sampling. */
@@ -120,10 +121,7 @@ async function prepare(
 function compare(racers: readonly Prepared[], request: EngineRaceRequest): Promise<LatencyComparison> {
   const { now, budgetMs, margin, warmUp, rng, checkpoint, takeEvents } = request
   return compareLatency({
-    contenders: racers.map(({ remote }) => ({
-      warmUp: (rule, report) => remote.warmUp(rule, report),
-      timeSlot: (plan, firstInput) => remote.timeSlot(plan, firstInput),
-    })),
+    contenders: contendersOf(racers, request),
     now,
     // Slots of all engines are planned alike, so the coarsest clock decides.
     timerStepMs: Math.max(...racers.map(({ entry }) => entry.environment?.timerStepMs ?? 0)),
@@ -135,6 +133,25 @@ function compare(racers: readonly Prepared[], request: EngineRaceRequest): Promi
     checkpoint,
     progress: (state) => request.progress(overall(state), progressText(state)),
   })
+}
+
+/**
+ * Threads of ONNX Runtime wait for more work by spinning, about 16 ms of processor time each after a run, and then sleep; no option of a
+ * session changes that, because all sessions of a worker share them. What another engine leaves spinning must not be timed.
+ */
+const QUIET_MS = 50
+
+function contendersOf(racers: readonly Prepared[], { pause }: EngineRaceRequest): readonly Contender[] {
+  const isThreaded = racers.some(({ remote }) => remote.threads > 1)
+  let latest: RemoteEngine | undefined
+  return racers.map(({ remote }) => ({
+    prepare: async () => {
+      if (isThreaded && latest && latest !== remote) await pause(QUIET_MS)
+      latest = remote
+    },
+    warmUp: (rule, report) => remote.warmUp(rule, report),
+    timeSlot: (plan, firstInput) => remote.timeSlot(plan, firstInput),
+  }))
 }
 
 const overall = ({ phase, fraction }: LatencyProgress): number =>

@@ -50,6 +50,7 @@ export async function raceEnginesInPage(order: EngineRaceOrder, options: JobOpti
         return wasHidden ? ['hidden'] : []
       },
       progress: (fraction, what) => progress?.(fraction, what),
+      pause: (durationMs) => new Promise((done) => setTimeout(done, durationMs)),
     })
     return await withEnd(race)
   } finally {

@@ -47,6 +47,7 @@ async function inProcesses(order: EngineRaceOrder, { progress, repository }: Ter
     rng: seededRng(seed),
     checkpoint: () => Promise.resolve(),
     progress: (fraction, what) => progress.show(fraction, what),
+    pause: (durationMs) => new Promise((done) => setTimeout(done, durationMs)),
   })
 }
 
