@@ -12,14 +12,12 @@ import { pairTest, type PairDecision, type PairTest } from './pair-test'
 import { blockOrder, planSampling, planSlot, SUSTAINED_PLAN, type SamplingPlan, type SlotPlan } from './sampling-plan'
 import { startSentinel, type Sentinel } from './sentinel'
 import { slotValueMs } from './slot'
-import { warmUp, type WarmUp } from './warm-up'
+import { MAX_RECOVERIES, warmUp, type WarmUp } from './warm-up'
 
 const DEFAULT_MARGIN = 0.02
 const DEFAULT_WARM_UP: WarmUpRule = { minRuns: 60, minMs: 3000 }
 /** Sustained runs have longer slots, so that half an hour of them fits into memory. */
 const SUSTAINED_SLOT_MS = 250
-/** A device that is lost more often than this is not worth timing. */
-const MAX_RECOVERIES = 3
 
 interface Settings {
   readonly mode: LatencyMode

@@ -90,6 +90,13 @@ describe('a lost device', () => {
     expect(trace.filter(({ voided }) => voided === null)).toHaveLength(4 * (pairs[0]?.blocks ?? NaN))
   })
 
+  it('while warming up costs only the warm-up', async () => {
+    const { voidedBlocks, pairs, variants } = await compareLatency(losing([400], () => Promise.resolve(true)).request)
+    expect(voidedBlocks.deviceLost).toBe(0)
+    expect(variants.map(({ warmUpMs }) => warmUpMs.length)).toEqual([300, 300])
+    expect(pairs[0]?.verdict).toBe('same')
+  })
+
   it('that cannot be replaced, or is lost again and again, ends the race with its own error', async () => {
     await expect(compareLatency(losing([700], () => Promise.resolve(false)).request)).rejects.toBe(lost)
     const often = [700, 1310, 1920, 2530, 3140]

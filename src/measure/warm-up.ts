@@ -16,7 +16,21 @@ export interface WarmUp {
   readonly elapsedMs: number
 }
 
+/** A device that is lost more often than this is not worth timing. */
+export const MAX_RECOVERIES = 3
+
+/** From the beginning again when the device is lost meanwhile. */
 export async function warmUp(request: LatencyRequest, rule: WarmUpRule): Promise<WarmUp> {
+  for (let lost = 0; ; lost++) {
+    try {
+      return await warmUpAll(request, rule)
+    } catch (error) {
+      if (lost >= MAX_RECOVERIES || !(await request.recover?.(error))) throw error
+    }
+  }
+}
+
+async function warmUpAll(request: LatencyRequest, rule: WarmUpRule): Promise<WarmUp> {
   const { contenders } = request
   const started = request.now()
   const timesMs: (readonly number[])[] = []

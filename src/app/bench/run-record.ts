@@ -15,7 +15,7 @@ import type { EngineCheck } from '../../measure/engine-check'
 import type { FaultSite } from '../../measure/fault-site'
 import type { KeptSelfCheck } from '../platform/self-check-store'
 
-export const RUN_RECORD_VERSION = 1
+export const RUN_RECORD_VERSION = 2
 
 export interface RunRecord {
   readonly version: typeof RUN_RECORD_VERSION
