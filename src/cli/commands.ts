@@ -84,7 +84,7 @@ export const commands = {
   bench: defineCommand({
     name: 'bench',
     summary: 'Times models, interleaved, and says which differences may be claimed.',
-    // With --self-check or --sweep nothing need be named; `run/bench-options.ts` says when.
+    // Under --self-check nothing need be named; `run/bench-options.ts` asks for A otherwise.
     positionals: { usage: 'A [B…]', min: 0, max: 17 },
     options: {
       engine: { kind: 'list', value: 'ENGINE', help: 'Where the models run; ort-wasm:1 if not given.' },

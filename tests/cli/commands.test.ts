@@ -79,6 +79,23 @@ describe('refusals', () => {
       /^lathe: --where is "node", where ort-webgpu does not run/,
     ],
     [['bench', 'zoo:digits', '--dimension', 'batch'], /^lathe: --dimension is "batch"; expected NAME=SIZE/],
+    [['bench'], /^lathe: bench expects A \[B…\], got nothing\.$/m],
+    [['bench', 'zoo:digits', '--sustained'], /^lathe: --sustained runs for --seconds 20; expected 60 or more/],
+    [['bench', 'zoo:digits', '--resident'], /^lathe: --resident keeps values on a GPU, which ort-wasm:1 does not have/],
+    [
+      ['bench', 'zoo:digits', '--sessions', 'apart'],
+      /^lathe: --sessions is "apart"; expected one of: together, in-turn/,
+    ],
+    [
+      ['bench', 'zoo:digits', '--samples', 'no/such/s.json'],
+      /^lathe: The folder of "no\/such\/s\.json" does not exist/,
+    ],
+    [['bench', 'zoo:digits', 'zoo:digits', '--sweep', 'threads'], /is one model too many; expected one for --sweep/],
+    [['bench', 'zoo:digits', '--sweep', 'threads', '--self-check'], /^lathe: --self-check does not go with --sweep/],
+    [
+      ['bench', 'zoo:digits', '--sweep', 'engines', '--engine', 'ort-wasm:2'],
+      /^lathe: --sweep engines has only ort-wasm:2; expected two engines or more/,
+    ],
   ])('%j', (args, line) => expectRefusal(args, line))
 
   it('a browser that is not there is said with what to install', async () => {
@@ -302,7 +319,17 @@ describe('compare', () => {
 describe('bench', () => {
   it('answers with every field of the contract', async () => {
     await lathe('compress', 'zoo:digits', '-r', 'int8-weights', '-o', at('w.onnx'))
-    const answer = await latheJson('bench', 'zoo:digits', at('w.onnx'), '--seconds', '1', '--data', 'zoo:drawn-digits')
+    const answer = await latheJson(
+      'bench',
+      'zoo:digits',
+      at('w.onnx'),
+      '--seconds',
+      '1',
+      '--data',
+      'zoo:drawn-digits',
+      '--samples',
+      at('samples.json'),
+    )
     expect(answer).toMatchObject({
       environment: { where: 'node', engine: { id: 'ort-wasm', build: 'wasm', threads: 1 } },
       variants: ['zoo:digits', at('w.onnx')].map((file) => ({
@@ -323,5 +350,66 @@ describe('bench', () => {
     )
     expect(['faster', 'slower', 'same', 'undecided']).toContain(ratio?.['verdict'])
     expect(ratio?.['ratio']).toBeGreaterThan(0)
+    const sha256 = createHash('sha256')
+      .update(await readFile(at('w.onnx')))
+      .digest('hex')
+    expect(answer['files']).toMatchObject([
+      { file: 'zoo:digits', sizeBytes: 341304 },
+      { file: at('w.onnx'), sha256 },
+    ])
+    expect(answer['races']).toMatchObject([
+      {
+        ...{ engine: 'ort-wasm:1', mode: 'compare', residency: 'cpu', margin: 0.02, sessions: { open: 'together' } },
+        ...{ warmUp: { rule: { minRuns: 60, minMs: 3000 } }, events: {}, voidedBlocks: {}, retention: null },
+      },
+    ])
+    expect(answer['environment']).toMatchObject({ conditions: { end: { pageVisible: true } } })
+    // Raw samples are in the file and nowhere else.
+    expect(JSON.stringify(answer)).not.toContain('samplesMs')
+    const samples = JSON.parse(await readFile(at('samples.json'), 'utf8'))
+    const { comparison } = samples.engines[0].race
+    expect(comparison.trace.length).toBeGreaterThanOrEqual(4 * comparison.pairs[0].blocks)
+    expect(comparison.trace[0].samplesMs.length).toBeGreaterThan(0)
+    expect(comparison.pairs[0].ratio).toBe(ratio?.['ratio'])
+  }, 60_000)
+
+  it('--self-check without a model checks the device on the digits, in less than half a minute', async () => {
+    const answer = await latheJson('bench', '--self-check', '--seconds', '2')
+    expect(answer).toMatchObject({
+      variants: [{ file: 'zoo:digits', engine: 'ort-wasm:1', kernelCheck: { ok: true } }],
+      ratios: [],
+      selfChecks: [
+        {
+          ...{ engine: 'ort-wasm:1', file: 'zoo:digits', askedMargin: 0.02 },
+          ...{ same: { races: 1 }, known: { races: 1 } },
+          pairs: [{ kind: 'same' }, { kind: 'known' }],
+        },
+      ],
+    })
+    const [{ floor, margin, pairs }] = answer['selfChecks'] as readonly [
+      Record<string, number> & { pairs: readonly { ratio: number }[] },
+    ]
+    expect(margin).toBe(2 * (floor ?? NaN))
+    expect(floor).toBeGreaterThanOrEqual(0.01)
+    // Whatever else runs on this machine, 21 runs take about as long as 20, and not as long as 30.
+    expect(pairs[1]?.ratio).toBeGreaterThan(0.8)
+    expect(pairs[1]?.ratio).toBeLessThan(1.35)
+  }, 60_000)
+
+  it('--sweep races one model on several engines and ranks them', async () => {
+    const engines = ['--engine', 'ort-wasm:1', '--engine', 'ort-wasm']
+    const answer = await latheJson('bench', 'zoo:digits', '--sweep', 'engines', ...engines, '--seconds', '1')
+    const variants = answer['variants'] as readonly Record<string, unknown>[]
+    expect(variants.map(({ engine }) => engine).toSorted()).toEqual(['ort-wasm', 'ort-wasm:1'])
+    for (const variant of variants) {
+      expect(variant).toMatchObject({ file: 'zoo:digits', status: 'timed', kernelCheck: { ok: true } })
+      expect(variant['medianMs']).toBeGreaterThan(0)
+      expect([1, 2]).toContain(variant['rank'])
+    }
+    expect(answer).toMatchObject({
+      ratios: [{ a: 'zoo:digits', b: 'zoo:digits', engine: 'ort-wasm', against: 'ort-wasm:1' }],
+      sweep: { kind: 'engines', relativeTo: 'ort-wasm:1' },
+      races: [{ files: ['ort-wasm:1', 'ort-wasm'], sessions: null }],
+    })
   }, 60_000)
 })

@@ -1,7 +1,7 @@
 // How a race went, as plain data for the answer: warm-up, events, blocks that do not count, drift, sentinel, retention. Everything is in
 // it but the samples, which go to a file (`bench-samples.ts`).
 
-import type { LatencyJobResult } from '../../../workers/host/protocol'
+import type { LatencyJobResult, SessionPlan } from '../../../workers/host/protocol'
 import type { LatencyComparison } from '../../measure/latency-comparison'
 import { ascending, median, sortedQuantile } from '../../measure/quantiles'
 import { countEvents, type EventCounts } from '../../measure/race-text'
@@ -23,9 +23,11 @@ export interface BenchRace
       | 'figuresFrom'
       | 'retention'
     >,
-    Pick<LatencyJobResult, 'residency' | 'sessions'> {
+    Pick<LatencyJobResult, 'residency'> {
   readonly engine: string
-  /** In the order of the race: files with wrong answers are not in it. */
+  /** Null where every contender has a process or worker of its own. */
+  readonly sessions: SessionPlan | null
+  /** In the order of the race: those with wrong answers are not in it. Names of engines where these race. */
   readonly files: readonly string[]
   readonly warmUp: {
     readonly rule: LatencyComparison['warmUp']
@@ -55,11 +57,11 @@ interface SentinelFacts {
   readonly q3Ms: number
 }
 
-export function describeRace(engine: string, result: LatencyJobResult): BenchRace {
-  const { comparison, residency, sessions } = result
+type RaceFacts = Pick<LatencyJobResult, 'comparison' | 'residency'> & Pick<BenchRace, 'engine' | 'files' | 'sessions'>
+
+export function describeRace({ engine, files, comparison, residency, sessions }: RaceFacts): BenchRace {
   const { mode, margin, budgetMs, samplingMs, timerStepMs, plannedBlocks, voidedBlocks } = comparison
   const { restarts, drift, figuresFrom, retention } = comparison
-  const files = result.variants.map(({ label }) => label)
   return {
     ...{ engine, files, mode, residency, sessions, margin, budgetMs, samplingMs, timerStepMs, plannedBlocks },
     ...{ voidedBlocks, restarts, drift, figuresFrom, retention },

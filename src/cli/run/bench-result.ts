@@ -1,7 +1,7 @@
 // What `lathe bench` says of one engine, as plain data: every file with its checks and its figures, every pair with its verdict. From the
 // race to these, without deciding anything.
 
-import type { LatencyJobResult } from '../../../workers/host/protocol'
+import type { ColdStart } from '../../measure/cold-start'
 import type { LatencyComparison, PairComparison } from '../../measure/latency-comparison'
 import type { FileAnswers } from './check-answers'
 
@@ -53,10 +53,17 @@ export const wrongRatio = (names: Pick<BenchRatio, 'a' | 'b' | 'engine' | 'margi
   verdict: 'wrong',
 })
 
+/** A race as far as its figures are concerned. */
+export interface Raced {
+  readonly comparison: LatencyComparison
+  /** In the order of the race. */
+  readonly variants: readonly (ColdStart | null)[]
+}
+
 /** `racer`: place in the race. */
 export function ratioOf(
   names: Pick<BenchRatio, 'a' | 'b' | 'engine' | 'margin'>,
-  race: LatencyJobResult | null,
+  race: Raced | null,
   racer: number,
 ): BenchRatio {
   const found = race?.comparison.pairs.find(({ b }) => b === racer)
@@ -65,7 +72,7 @@ export function ratioOf(
   return { ...names, ratio, ci95, verdict, stopped, blocks, looks, restarts: race.comparison.restarts }
 }
 
-export function timingOf(race: LatencyJobResult | null, racer: number): Timing {
+export function timingOf(race: Raced | null, racer: number): Timing {
   const cold = race?.variants[racer]
   const latency = race?.comparison.variants[racer]
   return {

@@ -6,11 +6,12 @@ import { benchApart } from './bench-apart'
 import { benchHere, type BenchArguments, type EngineBench } from './bench-here'
 import { completeBenchArguments } from './bench-options'
 import { openSampleFile } from './bench-samples'
+import { benchSweep } from './bench-sweep'
 import { describeBench, type EngineSelfCheck } from './bench-text'
 
 export const run: Run<(typeof commands)['bench']['options']> = async (given, terminal) => {
   const args = completeBenchArguments(given)
-  return benchEngines(args, terminal)
+  return args.options.sweep === undefined ? benchEngines(args, terminal) : benchSweep(args, terminal)
 }
 
 async function benchEngines(args: BenchArguments, terminal: Terminal): Promise<Answer> {
@@ -37,9 +38,14 @@ async function benchEngines(args: BenchArguments, terminal: Terminal): Promise<A
     settings,
     warnings: benches.flatMap(({ warnings }) => warnings),
   }
-  await sampleFile?.write(benches, { ...settings, inputs: document.inputs })
+  await sampleFile?.write({ settings: { ...settings, inputs: document.inputs }, engines: benches.map(samplesOf) })
   return { document, text: () => describeBench(document) }
 }
 
 const selfCheckOf = ({ engine, files: [original], selfCheck }: EngineBench): readonly EngineSelfCheck[] =>
   selfCheck ? [{ engine, file: original?.file ?? '', ...selfCheck }] : []
+
+const samplesOf = ({ engine, environment, files, variants, raw }: EngineBench) => ({
+  ...{ engine, environment, files, checks: variants },
+  ...raw,
+})

@@ -64,7 +64,7 @@ export async function measureBench(laboratory: Laboratory, request: BenchRequest
       ...found,
     })),
     ratios: [...files.keys()].slice(1).map(pair),
-    race: race && describeRace(engine, race),
+    race: race && describeRace({ ...race, engine, files: race.variants.map(({ label }) => label) }),
     selfCheck: instrument?.check ?? null,
     isSynthetic: latest?.isSynthetic ?? false,
     freeDimensions: latest?.freeDimensions ?? {},

@@ -1,6 +1,7 @@
 // What happened during a race, for a person at a terminal: how it was timed, drift, events, blocks that do not count, the trace of a
 // sustained run.
 
+import type { SessionPlan } from '../../../workers/host/protocol'
 import { driftSentence, eventsSentence, retentionSentence, voidSentence } from '../../measure/race-text'
 import { formatBytes, formatMs } from '../format-number'
 import { formatTable } from '../table'
@@ -8,19 +9,23 @@ import type { BenchRace } from './bench-race'
 
 export function describeEvents(race: BenchRace): string {
   const { engine, residency, sessions, drift, figuresFrom, events, voidedBlocks, retention, files } = race
-  const { capBytes, neededBytes } = sessions
-  const cap = capBytes === null ? '' : `, and a page may use ${formatBytes(capBytes)} here`
   const sentences = [
     residency === 'gpu' &&
       'Timed with inputs and outputs staying on the GPU: not to be compared with times from CPU to CPU.',
-    sessions.open === 'in-turn' &&
-      `Sessions were opened in turn for every slot: together they need about ${formatBytes(neededBytes)}${cap}.`,
+    sessions && sessionsSentence(sessions),
     drift && driftSentence(drift, figuresFrom),
     eventsSentence(events),
     voidSentence(voidedBlocks),
     retention && retentionSentence(retention, files),
   ].filter((sentence) => typeof sentence === 'string')
   return [`On ${engine}: ${sentences.join(' ')}`, ...(race.trace ? [traceTable(race, race.trace)] : [])].join('\n\n')
+}
+
+/** Null where all sessions were open at once. */
+function sessionsSentence({ open, neededBytes, capBytes }: SessionPlan): string | null {
+  if (open === 'together') return null
+  const cap = capBytes === null ? '' : `, and a page may use ${formatBytes(capBytes)} here`
+  return `Sessions were opened in turn for every slot: together they need about ${formatBytes(neededBytes)}${cap}.`
 }
 
 function traceTable({ files }: BenchRace, trace: NonNullable<BenchRace['trace']>): string {
