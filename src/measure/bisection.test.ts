@@ -65,14 +65,14 @@ const chain = (length: number): Model =>
 const feeds: NamedValues = { v0: floats([LENGTH], [1, -0.7, 0.3, 0.9]) }
 const CONTROL = { checkpoint: () => Promise.resolve(), progress: () => undefined }
 
-async function locate(model: Model, suspect: RunCut, reference = toyEngine()) {
+async function locate(model: Model, suspect: RunCut, fed = feeds) {
   let cuts = 0
   const counted: RunCut = (cut, values) => {
     cuts++
     return suspect(cut, values)
   }
   const outputs = model.graph.outputs.map(({ name }) => name)
-  const site = await locateFault({ model, feeds, outputs, reference, suspect: counted }, CONTROL)
+  const site = await locateFault({ model, feeds: fed, outputs, reference: toyEngine(), suspect: counted }, CONTROL)
   return { site, cuts }
 }
 
@@ -127,6 +127,26 @@ describe('a bisection', () => {
       }),
       { numRuns: 200 },
     )
+  })
+
+  it('finds it among values as small as products of scales', async () => {
+    const model = toyModel(Array.from({ length: 9 }, (_, index) => ['Neg', `v${index}`]))
+    const suspect = toyEngine(({ name }, right) => (name === 'v4' ? right.map((value) => 1.3 * value) : right))
+    const tiny = { v0: floats([LENGTH], [4e-6, -1e-6, 0, 1e-6]) }
+    expect((await locate(model, suspect, tiny)).site).toMatchObject({ kind: 'node', node: { name: 'v4' } })
+  })
+
+  it('is not led astray by a part that is barely beyond its tolerance', async () => {
+    const suspect = toyEngine(({ name }, right) =>
+      name === 'v33' ? spoil(right) : right.map((value) => value * (name === 'v3' ? 1.002 : 1)),
+    )
+    expect((await locate(chain(40), suspect)).site).toMatchObject({ kind: 'node', node: { name: 'v33' } })
+  })
+
+  it('finds the first of several that are wrong', async () => {
+    const wrong = ['v5', 'v9', 'v31']
+    const suspect = toyEngine(({ name }, right) => (wrong.includes(name) ? spoil(right) : right))
+    expect((await locate(chain(40), suspect)).site).toMatchObject({ kind: 'node', node: { name: 'v5' } })
   })
 
   it('names the span when two nodes are wrong only together', async () => {

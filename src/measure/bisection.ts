@@ -10,10 +10,17 @@ import type { Model } from '../core/model/model'
 import { nodeLabel, type Node } from '../core/model/node'
 import type { ValueType } from '../core/model/shape'
 import { withoutWeightInputs } from '../core/model/weight-inputs'
-import type { NamedValues } from '../core/pass/tensor-value'
+import { outputNumbers } from '../core/pass/tensor-numbers'
+import type { NamedValues, TensorValue } from '../core/pass/tensor-value'
 import { engineCheckOptions } from './check-options'
 import { findCutPoints, type CutPoints } from './cut-points'
-import { checkEngine, type EngineCheck, type EngineCheckOptions, type OutputCheck } from './engine-check'
+import {
+  ABSOLUTE_FLOOR,
+  checkEngine,
+  type EngineCheck,
+  type EngineCheckOptions,
+  type OutputCheck,
+} from './engine-check'
 import type { FaultSite, SiteNode } from './fault-site'
 
 /** Opens a model, runs it on each of the feeds, closes it. Feeds may hold more than the model's inputs. */
@@ -43,6 +50,12 @@ export interface BisectionControl {
 const MAX_SPAN = 32
 /** Cuts that an engine may refuse (a type that cannot be handed out, an operator that it does not have alone). */
 const MAX_REFUSALS = 8
+
+/**
+ * How far beyond its tolerance a part must be to be followed without a look at the other half. Two right engines may round an int8 file
+ * apart by a little more than the tolerance of a short part.
+ */
+const CLEAR_EXCESS = 8
 
 /** The steps `from` (included) to `to` (excluded), which are wrong with these values of the reference going in. */
 interface Part {
@@ -98,15 +111,15 @@ class Bisection {
       const middle = this.#refused.size < MAX_REFUSALS ? this.#between(from, to) : undefined
       if (middle === undefined) return this.#siteOf(part, false)
       const left = await this.#try(from, middle, values)
-      if (left && !left.check.ok) {
-        part = { ...part, to: middle, check: left.check }
-        continue
-      }
-      const crossing = left && this.#crossing(middle, values, left.expected)
+      const isClear = left && excessOf(left.check) >= CLEAR_EXCESS
+      const crossing = left && !isClear ? this.#crossing(middle, values, left.expected) : undefined
       const right = crossing && (await this.#try(middle, to, crossing))
-      if (!crossing || !right) this.#refused.add(middle)
-      else if (right.check.ok) return this.#siteOf(await this.#narrow(part, middle), true)
-      else part = { from: middle, to, values: crossing, check: right.check }
+      if (left?.check.ok && right?.check.ok) return this.#siteOf(await this.#narrow(part, middle), true)
+      if (left && excessOf(left.check) > Math.max(1, right ? excessOf(right.check) : 0)) {
+        part = { ...part, to: middle, check: left.check }
+      } else if (crossing && right && !right.check.ok) {
+        part = { from: middle, to, values: crossing, check: right.check }
+      } else this.#refused.add(middle)
     }
   }
 
@@ -151,7 +164,7 @@ class Bisection {
     const after = cut.graph.inputs.map(({ name }) => name)
     const span: FaultSite = { kind: 'span', nodes: described, after, ...found }
     if (nodes.length > MAX_SPAN) return isWhole ? { kind: 'accumulated', nodes: described, ...found } : span
-    return (await this.#oneByOne(nodes, values, failing, engineCheckOptions(cut))) ?? span
+    return (await this.#oneByOne(nodes, values, failing, this.#options(cut, values))) ?? span
   }
 
   /**
@@ -177,7 +190,7 @@ class Bisection {
       const cut = this.#cut(right, endsOf(node))
       const [alone, chained] = (await this.#run(suspect, cut, [right, { ...right, ...own }])) ?? []
       if (!alone || !chained) return undefined
-      const check = checkEngine([expected], [alone], engineCheckOptions(cut))
+      const check = checkEngine([expected], [alone], this.#options(cut, right))
       if (!check.ok) {
         const wrong = firstFailing(check)
         return { kind: 'node', node: this.#describe(node), tensor: wrong.name, check: wrong }
@@ -199,7 +212,7 @@ class Bisection {
     const cut = this.#cut(values, this.#ends(from, to))
     const [expected] = (await this.#run(reference, cut, [values])) ?? []
     const [actual] = (expected && (await this.#run(suspect, cut, [values]))) ?? []
-    return expected && actual && { expected, check: checkEngine([expected], [actual], engineCheckOptions(cut)) }
+    return expected && actual && { expected, check: checkEngine([expected], [actual], this.#options(cut, values)) }
   }
 
   async #run(on: RunCut, cut: Model, values: readonly NamedValues[]): Promise<readonly NamedValues[] | undefined> {
@@ -214,6 +227,14 @@ class Bisection {
         return undefined
       throw error
     }
+  }
+
+  /** Inner values may be tiny (products of scales), so the floor of differences follows what goes into the part. */
+  #options(cut: Model, values: NamedValues): EngineCheckOptions {
+    const fed = { ...this.#request.feeds, ...values }
+    const sizes = cut.graph.inputs.map(({ name }) => largestOf(fed[name]))
+    const largest = sizes.length > 0 ? Math.max(...sizes) : 1
+    return { ...engineCheckOptions(cut), floor: ABSOLUTE_FLOOR * Math.min(1, largest) }
   }
 
   /** The model from `values` on. Their sizes are those of the values: an engine gets to know what it would infer itself. */
@@ -262,7 +283,20 @@ function firstFailing({ outputs }: EngineCheck): OutputCheck {
   throw new LabError('internal', 'A part of a model was called wrong without a wrong output.')
 }
 
-const shareOfTolerance = ({ maxAbs, tolerance }: OutputCheck): number => (maxAbs ? maxAbs / tolerance : 0)
+/** Error over tolerance: 1 is what is just allowed. */
+const shareOfTolerance = ({ ok, maxAbs, tolerance }: OutputCheck): number =>
+  maxAbs === null ? (ok ? 0 : Infinity) : maxAbs === 0 ? 0 : maxAbs / tolerance
+
+const excessOf = ({ outputs }: EngineCheck): number => Math.max(...outputs.map(shareOfTolerance))
+
+/** 1 for values that have no size. */
+function largestOf(value: TensorValue | undefined): number {
+  if (!value || value.dtype === 'string') return 1
+  let largest = 0
+  const numbers = outputNumbers(value)
+  for (let index = 0; index < numbers.length; index++) largest = Math.max(largest, Math.abs(numbers[index] ?? 0))
+  return largest || 1
+}
 
 const pick = (values: NamedValues, names: readonly string[]): NamedValues =>
   Object.fromEntries(Object.entries(values).filter(([name]) => names.includes(name)))

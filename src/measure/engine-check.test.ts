@@ -45,6 +45,8 @@ describe('the engine check', () => {
     expect(checkEngine([scores(0, 255)], [scores(1, 255)], { precision: 'int8' }).ok).toBe(true)
     expect(checkEngine([scores(0, 255)], [scores(1.1, 255)], { precision: 'int8' }).ok).toBe(false)
     const deep = { precision: 'int8', roundings: 49 } as const
+    expect(checkEngine([bytes(7, 200)], [bytes(14, 193)], deep).ok).toBe(true)
+    expect(checkEngine([bytes(7, 200)], [bytes(15, 200)], deep).ok).toBe(false)
     expect(checkEngine([scores(0, 255)], [scores(7, 255)], deep).ok).toBe(true)
     expect(checkEngine([scores(0, 255)], [scores(7.1, 255)], deep).ok).toBe(false)
   })
@@ -59,6 +61,12 @@ describe('the engine check', () => {
     expect(checkEngine([scores(...quantized)], moved(2 * step), { precision: 'int8' }).ok).toBe(false)
     // Rectified scores are few and trivially multiples of the smallest gap; their range decides.
     expect(checkEngine([scores(0, 0, 10)], [scores(0, 0, 9)], { precision: 'int8' }).ok).toBe(false)
+  })
+
+  it('takes differences below the floor for none, which tiny values want lower', () => {
+    const [tiny, wrong] = [scores(0, 4e-7), scores(0, 8e-7)]
+    expect(checkEngine([tiny], [wrong]).ok).toBe(true)
+    expect(checkEngine([tiny], [wrong], { floor: 1e-9 }).ok).toBe(false)
   })
 
   it('allows no difference in integers, flags and strings', () => {

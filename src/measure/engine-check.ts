@@ -12,10 +12,12 @@ export type Precision = 'float32' | 'float16' | 'int8'
 export interface EngineCheckOptions {
   /** Default `float32`; a float16 output is held to the tolerance of float16 in any case. */
   readonly precision?: Precision
-  /** How often an int8 file rounds activations on the way to its outputs. Default 1. */
+  /** How often an int8 file rounds activations on the way to its outputs: one step each, added as independent errors. Default 1. */
   readonly roundings?: number
   /** Quantization step by output name, where known (the scale that its DequantizeLinear uses). */
   readonly outputSteps?: Readonly<Record<string, number>>
+  /** Differences up to this are none, even where the whole output is zero. Default 1e-6, which suits values of the order of 1. */
+  readonly floor?: number
 }
 
 export interface EngineCheck {
@@ -59,8 +61,7 @@ const INT8_STEPS = 255
 /** How far a float32 multiple of a step may seem from a whole number, in steps; and how many different ones are no accident. */
 const GRID_TOLERANCE = 0.02
 const MIN_LEVELS = 8
-/** Differences below this are no difference, even where the whole output is zero. */
-const ABSOLUTE_FLOOR = 1e-6
+export const ABSOLUTE_FLOOR = 1e-6
 
 /** `reference[i]` and `candidate[i]` are the outputs for input i. */
 export function checkEngine(
@@ -115,7 +116,9 @@ function toleranceOf(
   precision: Precision,
   options: EngineCheckOptions,
 ): number {
-  if (dtype === 'int8' || dtype === 'uint8') return 1
+  const { floor = ABSOLUTE_FLOOR } = options
+  const steps = independentSteps(options.roundings)
+  if (dtype === 'int8' || dtype === 'uint8') return Math.floor(steps)
   // Indices, lengths, flags: nothing between right and wrong.
   if (!dtype.startsWith('float') && dtype !== 'bfloat16') return 0
   let [low, high] = [0, 0]
@@ -123,12 +126,13 @@ function toleranceOf(
   const format = dtype === 'float16' && precision === 'float32' ? 'float16' : precision
   if (format === 'int8') {
     const step = options.outputSteps?.[name] ?? gridStep(truth) ?? (high - low) / INT8_STEPS
-    // Every rounding may fall to the other side by one step; so many independent errors add up to the root of their number.
-    const steps = Math.sqrt(Math.max(1, options.roundings ?? 1))
-    return Math.max(step, ABSOLUTE_FLOOR) * (steps + GRID_TOLERANCE)
+    return Math.max(step, floor) * (steps + GRID_TOLERANCE)
   }
-  return Math.max(RELATIVE_TOLERANCE[format] * Math.max(high, -low), ABSOLUTE_FLOOR)
+  return Math.max(RELATIVE_TOLERANCE[format] * Math.max(high, -low), floor)
 }
+
+/** Every rounding may fall to the other side by one step; so many independent errors add up to the root of their number. */
+const independentSteps = (roundings = 1): number => Math.sqrt(Math.max(1, roundings))
 
 /** The quantization step, where all values are whole multiples of one: what a DequantizeLinear at the end leaves behind. */
 function gridStep(values: Float64Array): number | undefined {
