@@ -74,10 +74,7 @@ export async function openNodeLaboratory(request: LaboratoryRequest): Promise<No
       const variants = toVariants(entries, models, file)
       const job = { ...config, seed, ...options, variants, inputs: await inputs(samples), freeDimensions }
       await host.closeAll()
-      const result = await raceVariants(await host.engine(config), job, context)
-      // Nothing that Node tells changes while something runs.
-      const { start } = result.environment.conditions
-      return { ...result, environment: { ...result.environment, conditions: { start, end: start } } }
+      return atEnd(await raceVariants(await host.engine(config), job, context))
     },
     openContender: async (model, samples) => {
       const label = engine.name
@@ -97,6 +94,12 @@ export async function openNodeLaboratory(request: LaboratoryRequest): Promise<No
       await host.closeAll()
     },
   }
+}
+
+/** Nothing that Node tells of the conditions changes while something runs. */
+function atEnd(result: LatencyJobResult): LatencyJobResult {
+  const { start } = result.environment.conditions
+  return { ...result, environment: { ...result.environment, conditions: { start, end: start } } }
 }
 
 function noModel(index: number): never {
