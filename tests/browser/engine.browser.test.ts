@@ -114,6 +114,15 @@ describe('ort-wasm', () => {
     expect(fidelity.outputs[0]?.isIdentical).toBe(true)
   })
 
+  test('says that it finds no fault where there is none to find, and refuses to look after a passed check', async () => {
+    const request = { model: chain(3), inputs: { kind: 'synthetic', seed: 1, count: 2 } } as const
+    const check = await wasm.engineCheck(request)
+    await expect(wasm.bisect({ ...request, check })).rejects.toMatchObject({ code: 'internal' })
+    const outputs = check.outputs.map((output) => ({ ...output, ok: false, reason: 'different' as const }))
+    const site = await wasm.bisect({ ...request, check: { ...check, ok: false, failing: 'x3', outputs } })
+    expect(site).toEqual({ kind: 'not-found', reason: 'what makes the output is right alone' })
+  })
+
   test('names what the runtime refuses and goes on', async () => {
     const bad = modelFile(new Blob(['not a model']))
     await expect(wasm.describe({ model: bad })).rejects.toMatchObject({
