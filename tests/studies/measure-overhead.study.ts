@@ -18,7 +18,7 @@ import { DIGITS, RESNET } from './study-models'
 
 const MODELS = [DIGITS, RESNET]
 const RUNS_PER_MODEL = 5
-const BUDGET_MS = 20_000
+const BUDGET_MS = 30_000
 const checkpoint = (): Promise<void> => new Promise((done) => setImmediate(done))
 
 /** Tensors made beforehand, outputs left as they come, a clock around each run: nothing that could be left out. */
