@@ -16,6 +16,7 @@ import type {
   ContenderStart,
   EngineConfig,
   InputSource,
+  LatencyJobResult,
   ModelFile,
   ModelId,
   SlotRequest,

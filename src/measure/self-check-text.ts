@@ -48,7 +48,7 @@ function outcomeSentence({ outcome, because, floor, margin, askedMargin, same }:
       const seen =
         because === 'pair'
           ? `Two sessions of the same file differed by more than the ${allowed} that is allowed for`
-          : `Sessions of the same file differ by ${percent(same.layoutSd)} (standard deviation) beyond what noise explains, too much for the ${allowed} that is allowed for`
+          : `Sessions of the same file differ beyond what noise explains, by ${percent(same.layoutSd)} (standard deviation), more than an allowance of ${allowed} covers`
       return `${seen}: the allowance is widened to ${percent(floor)}, so only differences beyond ${percent(margin)} are claimed.`
     }
     default:
@@ -83,4 +83,4 @@ const knownSentence = ({ known: { races, found, judged, covers, isSensitive } }:
 const MANY = 12
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`
-const percent = (fraction: number): string => `${Number((fraction * 100).toPrecision(3))} %`
+const percent = (fraction: number): string => `${Number((fraction * 100).toFixed(1))} %`
