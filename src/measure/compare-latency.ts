@@ -112,9 +112,11 @@ function startSampling(
   }
 }
 
-/** In a block of A B C C B A another contender takes over 2(n − 1) times; where two blocks meet, half the time none does. */
-const preparingMs = ({ prepareMs }: Pace): number =>
-  prepareMs.reduce((sum, ms) => sum + ms, 0) * ((2 * (prepareMs.length - 1)) / prepareMs.length)
+/**
+ * In a block of A B C C B A another contender takes over 2(n − 1) times, and mostly none where two blocks meet. Rather too little than too
+ * much: a plan with too few blocks ends before its time, one with too many is ended by the time.
+ */
+const preparingMs = ({ prepareMs }: Pace): number => Math.min(...prepareMs) * 2 * (prepareMs.length - 1)
 
 interface BlockOutcome {
   readonly kind: 'counts' | VoidReason

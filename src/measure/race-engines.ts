@@ -146,7 +146,7 @@ function contendersOf(racers: readonly Prepared[], { pause }: EngineRaceRequest)
   let latest: RemoteEngine | undefined
   return racers.map(({ remote }) => ({
     prepare: async () => {
-      if (isThreaded && latest && latest !== remote) await pause(QUIET_MS)
+      if (isThreaded && latest !== remote) await pause(QUIET_MS)
       latest = remote
     },
     warmUp: (rule, report) => remote.warmUp(rule, report),
