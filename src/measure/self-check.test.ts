@@ -164,6 +164,46 @@ describe('a self-check', () => {
   })
 })
 
+describe('over a thousand devices', () => {
+  /** Shares of devices, whose sessions differ by `layoutSd` and are measured with a standard error of 0.3 %. */
+  function devices(layoutSd: number, seed: number) {
+    const rng = seededRng(seed)
+    const standardError = 0.003
+    const draw = (): SelfCheckPair => {
+      const log = layoutSd * rng.normal() + standardError * rng.normal()
+      const [ratio, ...ci95] = [log, log - 2.4 * standardError, log + 2.4 * standardError].map(Math.exp)
+      const [low = NaN, high = NaN] = ci95
+      return { ...pair('same', ratio ?? NaN, 0), ci95: [low, high], standardError }
+    }
+    const isClaimed = ({ ratio, ci95 }: SelfCheckPair, margin: number): boolean =>
+      ci95 !== null && ['faster', 'slower'].includes(judgeRatio(ratio, ci95, margin))
+    const shares = { widened: 0, falseBefore: 0, falseAfter: 0 }
+    for (let device = 0; device < 1000; device++) {
+      const { outcome, margin } = judgeSelfCheck(
+        Array.from({ length: 6 }, () => draw()),
+        MARGIN,
+      )
+      const next = draw()
+      shares.widened += Number(outcome !== 'kept') / 1000
+      shares.falseBefore += Number(isClaimed(next, MARGIN)) / 1000
+      shares.falseAfter += Number(isClaimed(next, margin)) / 1000
+    }
+    return shares
+  }
+
+  it('one without offsets is hardly ever called one that has them', () => {
+    expect(devices(0, 1).widened).toBeLessThan(0.02)
+    expect(devices(0.003, 2).widened).toBeLessThan(0.02)
+  })
+
+  it('offsets of 2 % make a third of the comparisons after it false, and at most one in twenty once the floor is widened', () => {
+    const { widened, falseBefore, falseAfter } = devices(0.02, 3)
+    expect(widened).toBeGreaterThan(0.95)
+    expect(falseBefore).toBeGreaterThan(0.25)
+    expect(falseAfter).toBeLessThan(0.05)
+  })
+})
+
 describe('a self-check on a synthetic clock', () => {
   it('passes where equal sessions are equal, and reports after every race', async () => {
     const race = device(0, 0.03, 1)

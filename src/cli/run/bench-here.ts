@@ -11,7 +11,7 @@ import { measureBench, type Bench } from './measure-bench'
 
 export type BenchArguments = ParsedArguments<(typeof commands)['bench']['options']>
 
-export interface BenchFile {
+interface BenchFile {
   /** As it was named on the command line. */
   readonly file: string
   readonly sha256: string
