@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { SlotRequest } from '../../workers/host/protocol'
 import { fromWireError, LabError, type WireError } from '../core/errors/lab-error'
 import type { EnvironmentRecord } from '../engines/environment-record'
-import type { SlotTimes, WarmUpRule } from '../measure/contender'
+import { remoteReport, type SlotTimes, type WarmUpRule } from '../measure/contender'
 import type { EngineCheck } from '../measure/engine-check'
 import type { EngineChoice } from '../measure/engine-race'
 import type { Opened, RemoteEngine } from '../measure/race-engines'
@@ -57,10 +57,12 @@ export function engineContender(order: EngineOrder): RemoteEngine {
     start: () => call('start', order),
     check: () => call('check', null),
     open: () => call('open', null),
-    warmUp: (rule, report) => {
-      const started = performance.now()
-      return call('warmUp', rule, (share) => report(Math.floor(share * rule.minRuns), performance.now() - started))
-    },
+    warmUp: (rule, report) =>
+      call(
+        'warmUp',
+        rule,
+        remoteReport(rule, report, () => performance.now()),
+      ),
     timeSlot: (plan, firstInput) => call('timeSlot', { plan, firstInput }),
     end: () => Promise.resolve(void child?.kill()),
   }

@@ -13,6 +13,16 @@ export interface WarmUpRule {
 export const warmUpShare = ({ minRuns, minMs }: WarmUpRule, runs: number, elapsedMs: number): number =>
   Math.min(runs / minRuns, minMs > 0 ? elapsedMs / minMs : 1, 1)
 
+/** For contenders elsewhere that tell only how far they have come: turns their share into what `warmUp` reports. */
+export function remoteReport(
+  { minRuns }: WarmUpRule,
+  report: (runs: number, elapsedMs: number) => void,
+  now: () => number,
+): (share: number) => void {
+  const started = now()
+  return (share) => report(Math.max(1, Math.floor(share * minRuns)), now() - started)
+}
+
 /** What was timed in one slot, ms. */
 export interface SlotTimes {
   /** The first run, which brings caches and clock frequency over to this contender; recorded and not used. */

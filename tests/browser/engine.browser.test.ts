@@ -88,6 +88,9 @@ describe('ort-wasm', () => {
       for (const ms of [loadMs, sessionMs, firstRunMs]) expect(ms).toBeGreaterThan(0)
     }
     expect(result.environment.engine.id).toBe('ort-wasm')
+    expect(result).toMatchObject({ residency: 'cpu', sessions: { open: 'together' }, comparison: { mode: 'compare' } })
+    expect(result.sessions.neededBytes).toBeLessThan(result.sessions.capBytes ?? 0)
+    expect(result.comparison.sentinel.length).toBeGreaterThan(0)
     expect(seen.some((what) => what.startsWith('Timing'))).toBe(true)
   })
 

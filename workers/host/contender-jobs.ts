@@ -42,13 +42,13 @@ export class ContenderHost {
   }
 
   /** The time of every run, ms. Progress tells how many there were. */
-  warmUp(rule: WarmUpRule, context: JobContext): Promise<readonly number[]> {
+  async warmUp(rule: WarmUpRule, context: JobContext): Promise<readonly number[]> {
     return this.#contender(() => context.checkpoint()).warmUp(rule, (runs, elapsedMs) =>
       context.progress(warmUpShare(rule, runs, elapsedMs), `${runs} runs`),
     )
   }
 
-  timeSlot({ plan, firstInput }: SlotRequest): Promise<SlotTimes> {
+  async timeSlot({ plan, firstInput }: SlotRequest): Promise<SlotTimes> {
     return this.#contender(() => Promise.resolve()).timeSlot(plan, firstInput)
   }
 

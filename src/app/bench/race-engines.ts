@@ -4,7 +4,7 @@
 import type { DatasetRef, FreeDimensions, InputSource, ModelFile } from '../../../workers/host/protocol'
 import { LabError } from '../../core/errors/lab-error'
 import { seededRng } from '../../core/numeric/rng'
-import type { WarmUpRule } from '../../measure/contender'
+import { remoteReport, type WarmUpRule } from '../../measure/contender'
 import type { EngineChoice, EngineRace } from '../../measure/engine-race'
 import { CHECK_INPUTS, RACE_INPUTS } from '../../measure/input-counts'
 import { raceEngines, type RemoteEngine } from '../../measure/race-engines'
@@ -72,11 +72,8 @@ function inOwnWorker(choice: EngineChoice, order: EngineRaceOrder, signal: Abort
     check: () => client.engineCheck({ model, freeDimensions, inputs: inputsFrom(order, CHECK_INPUTS) }, options),
     open: () =>
       client.openContender({ label: name, model, freeDimensions, inputs: inputsFrom(order, RACE_INPUTS) }, options),
-    warmUp(rule, report) {
-      const started = performance.now()
-      const progress = (share: number): void => report(Math.floor(share * rule.minRuns), performance.now() - started)
-      return client.warmUpContender(rule, { signal, progress })
-    },
+    warmUp: (rule, report) =>
+      client.warmUpContender(rule, { signal, progress: remoteReport(rule, report, () => performance.now()) }),
     timeSlot: (plan, firstInput) => client.timeSlot({ plan, firstInput }, options),
     end: () => Promise.resolve(client.end()),
   }
