@@ -25,7 +25,7 @@ test('open and compare: a sample races at once, from page to verdict within 20 s
   await expect(page.getByRole('region', { name: 'How close the outputs are' })).toContainText('dB')
   await page.getByRole('button', { name: 'Count more samples' }).click()
   await expect(page.getByRole('region', { name: 'Right answers' })).toContainText('1000 of 1000 samples')
-  await page.getByText('Measured where').click()
+  await page.getByRole('button', { name: 'Conditions of the verdict' }).click()
   await expect(page.getByText('onnxruntime-web 1.30.0, wasm build')).toBeVisible()
 })
 
@@ -95,6 +95,38 @@ for (const model of ['tiny-bert', 'tiny-vit', 'tiny-lstm']) {
     await expect(bench.verdict).toContainText(/synthetic inputs/i)
   })
 }
+
+test('check this device: races of the model against itself, what was found before a cancel is kept and changes nothing', async ({
+  page,
+}) => {
+  const bench = new BenchPage(page)
+  await bench.open()
+  await bench.openSample(SAMPLES.digits)
+  await bench.finished()
+  await page.getByRole('button', { name: 'Check this device' }).click()
+  const panel = page.getByRole('region', { name: 'Self-check of this device' })
+  await expect(panel).toContainText(/1 of 9 races so far/, { timeout: 40_000 })
+  await page.keyboard.press('Escape')
+  await expect(bench.run).toBeVisible({ timeout: 2_000 })
+  await expect(panel).toContainText('cancelled, so nothing is changed by it')
+  await expect(panel.getByRole('row')).toHaveCount(2)
+  expect(await page.evaluate(() => Object.keys(localStorage))).toEqual([])
+})
+
+test('where it runs fastest: engines are ranked in one race, and a software GPU has a reason instead of a speed', async ({
+  page,
+}) => {
+  const bench = new BenchPage(page)
+  await bench.open()
+  await bench.openSample(SAMPLES.digits)
+  await bench.finished()
+  const panel = page.getByRole('region', { name: 'Where does it run fastest?' })
+  await panel.getByRole('button', { name: /^Race \d engines/ }).click()
+  await bench.finished()
+  await expect(panel.getByRole('row', { name: /^1 WASM, .* ms/ }).first()).toBeVisible()
+  const hasGpu = await page.evaluate(async () => (await navigator.gpu?.requestAdapter()) != null)
+  if (hasGpu) await expect(panel.getByRole('row', { name: /WebGPU/ })).toContainText(/software GPU|ms/)
+})
 
 test('cancel: a run stops within 200 ms, keeps what is finished, and the next one works', async ({ page }) => {
   const bench = new BenchPage(page)

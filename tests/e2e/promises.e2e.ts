@@ -85,6 +85,26 @@ test('accessibility and small screens: axe finds nothing in light or dark, nothi
   await page.getByText(/Steps and options/).click()
   await page.getByText('All figures of this run').click()
   expect(await findings()).toEqual([])
+  const latency = page.getByRole('region', { name: 'Latency per run' })
+  // By keyboard, as the tabs pattern has it; every chart with its table open.
+  await page.getByRole('tab', { name: 'Medians' }).focus()
+  for (const name of ['Distribution', 'Over time', 'Blocks']) {
+    await page.keyboard.press('ArrowRight')
+    await expect(page.getByRole('tab', { name })).toBeFocused()
+    await expect(latency.getByRole('img')).toHaveAccessibleName(/\d/)
+    await latency.getByText('As a table').click()
+    expect(await latency.getByRole('row').count()).toBeGreaterThan(1)
+    expect(await findings()).toEqual([])
+  }
+  for (const name of ['Why should I believe this?', 'Conditions of the verdict']) {
+    const opener = page.getByRole('button', { name })
+    await opener.click()
+    await expect(page.getByRole('dialog')).toBeVisible()
+    expect(await findings()).toEqual([])
+    await page.keyboard.press('Escape')
+    await expect(page.getByRole('dialog')).toHaveCount(0)
+    await expect(opener).toBeFocused()
+  }
   for (const width of [360, 320]) {
     await page.setViewportSize({ width, height: 740 })
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)

@@ -18,13 +18,21 @@ export function environmentRows(record: RunRecord, where: 'race' | 'reference' =
   const start = where === 'race' ? record.engine : record.reference
   const latency = where === 'race' ? record.latency : undefined
   if (!start) return []
-  const environment = latency?.environment ?? start.environment
+  return [
+    ...rowsOf(latency?.environment ?? start.environment),
+    ['runtime start', formatMs(start.startMs)],
+    ...(latency ? [['timed', TIMED[latency.residency]] as const] : []),
+    ...hashRows(record),
+  ]
+}
+
+/** The environment alone. */
+export function rowsOf(environment: EnvironmentRecord): readonly Row[] {
   const { engine: facts, conditions } = environment
   return [
     ['Lathe', environment.appVersion],
     ['browser', environment.browser],
     ['runtime', `${facts.runtime}, ${facts.build} build`],
-    ['runtime start', formatMs(start.startMs)],
     ['engine', facts.id],
     ['threads', String(facts.threads)],
     ...(facts.adapter ? adapterRows(facts.adapter) : []),
@@ -35,8 +43,6 @@ export function environmentRows(record: RunRecord, where: 'race' | 'reference' =
     ['memory reported', orUnknown(environment.deviceMemoryGB, (size) => `${size} GB`)],
     ['screen', orUnknown(environment.screenHz, (rate) => `${rate} frames a second`)],
     ...conditionRows(conditions),
-    ...(latency ? [['timed', TIMED[latency.residency]] as const] : []),
-    ...hashRows(record),
   ]
 }
 

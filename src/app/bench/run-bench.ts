@@ -110,23 +110,21 @@ export async function runBench(
   const isWrong = record.engineChecks?.some(({ ok }) => !ok) ?? true
   const isSoftware = record.engine?.facts.adapter?.isSoftware ?? false
   if (!isWrong && !isSoftware) {
-    const variants = [
-      { label: 'original', model: original.model },
-      { label: 'variant', model: variant },
-    ]
-    const race = {
-      variants,
-      inputs: inputsFrom(evaluation, RACE_INPUTS),
-      freeDimensions,
-      seconds: request.seconds,
-      mode: request.mode,
-      residency: request.residency,
-      margin: Math.max(MARGIN, selfCheck?.margin ?? 0),
-      seed: SEED,
-    }
-    add({ latency: await engine.compareLatency(race, job('latency')) })
+    add({ latency: await engine.compareLatency(raceOf(request, variant, selfCheck), job('latency')) })
   }
   return { record, variant, ...(accuracy && { accuracy }) }
+}
+
+function raceOf(request: BenchRequest, variant: ModelFile, selfCheck: KeptSelfCheck | undefined): LatencyJobRequest {
+  const { original, evaluation, freeDimensions, seconds, mode, residency } = request
+  return {
+    variants: [
+      { label: 'original', model: original.model },
+      { label: 'variant', model: variant },
+    ],
+    ...{ inputs: inputsFrom(evaluation, RACE_INPUTS), freeDimensions, seconds, mode, residency, seed: SEED },
+    margin: Math.max(MARGIN, selfCheck?.margin ?? 0),
+  }
 }
 
 /** Real samples where there are any. */

@@ -6,7 +6,7 @@ import { compareLatency } from '../../measure/compare-latency'
 import type { RunRecord } from './run-record'
 import { benchCommand, caveatsOf, whyBelieve } from './why-believe'
 
-async function record(change: Partial<RunRecord> = {}, residency: 'cpu' | 'gpu' = 'cpu'): Promise<RunRecord> {
+async function record(change: object = {}, residency: 'cpu' | 'gpu' = 'cpu'): Promise<RunRecord> {
   const noise = noisy(3)
   const comparison = await compareLatency(syntheticRace((variant) => noise(variant === 0 ? 10 : 5)).request)
   return {

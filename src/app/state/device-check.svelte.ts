@@ -2,6 +2,7 @@
 
 import { getContext, setContext } from 'svelte'
 
+import type { EnvironmentRecord } from '../../engines/environment-record'
 import { checkDevice, type DeviceCheckResult } from '../bench/check-device'
 import { MARGIN } from '../bench/run-bench'
 import { planSelfCheck, SELF_CHECK_SECONDS, type SelfCheck, type SelfCheckPlan } from '../../measure/self-check'
@@ -14,6 +15,7 @@ export class DeviceCheck {
   #check = $state.raw<SelfCheck>()
   #plan = $state.raw<SelfCheckPlan>()
   #isComplete = $state(false)
+  #environment = $state.raw<EnvironmentRecord>()
 
   constructor(workspace: Workspace) {
     this.#workspace = workspace
@@ -32,6 +34,10 @@ export class DeviceCheck {
     return this.#isComplete
   }
 
+  get environment(): EnvironmentRecord | undefined {
+    return this.#environment
+  }
+
   async run(length: SelfCheckLength): Promise<void> {
     const workspace = this.#workspace
     const model = workspace.model?.loaded.model
@@ -43,9 +49,11 @@ export class DeviceCheck {
     const { engine, raceInputs: inputs, freeDimensions } = workspace
     await workspace.race('checking-device', async (signal, progress) => {
       const request = { model, inputs, freeDimensions, plan, margin: MARGIN }
-      const partial = ({ check }: DeviceCheckResult): void => void (this.#check = check)
+      const partial = ({ check, start }: DeviceCheckResult): void => {
+        this.#check = check
+        this.#environment = start.environment
+      }
       const { check, start } = await checkDevice(engine, request, partial, { signal, progress })
-      this.#check = check
       this.#isComplete = true
       workspace.selfChecks.keep(start.environment, check)
     })

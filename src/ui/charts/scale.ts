@@ -6,6 +6,9 @@ export interface Axis {
   readonly ticks: readonly number[]
 }
 
+/** Ticks are round numbers: no digits but theirs. */
+export const tickText = (tick: number): string => String(Number(tick.toPrecision(6))).replace('-', '−')
+
 type Span = readonly [number, number]
 
 /** `domain` in values, low to high; `range` in pixels, which may run backwards as on a vertical axis. About `count` ticks. */
