@@ -13,7 +13,6 @@ import { fittedDimensions } from '../data/fitted-dimensions'
 import type { EngineCheck } from '../measure/engine-check'
 import type { EngineChoice } from '../measure/engine-race'
 import type { FaultSite } from '../measure/fault-site'
-import type { Place } from './engine-name'
 import type { OpenedModel } from './open-model'
 import type { Progress } from './progress'
 
@@ -56,12 +55,6 @@ export interface Laboratory {
   /** Classes that every model predicts for the first `samples` of the data, all of them without a number. */
   predict(samples?: number): Promise<Predictions>
   close(): Promise<void>
-}
-
-export async function openLaboratory(request: LaboratoryRequest, place: Place): Promise<Laboratory> {
-  const sized = withFittedDimensions(request)
-  if (place === 'browser') return (await import('./browser-laboratory')).openBrowserLaboratory(sized)
-  return (await import('./node-laboratory')).openNodeLaboratory(sized)
 }
 
 /** Real data bring their own sizes; for synthetic inputs open dimensions get sizes that the original takes. */

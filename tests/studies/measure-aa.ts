@@ -2,7 +2,7 @@
 // in random order, the whole warm-up. Every second pair runs beside a busy neighbour. Whatever is called faster or slower is false.
 
 import { parseEngine, type Place } from '../../src/cli/engine-name'
-import { openLaboratory } from '../../src/cli/laboratory'
+import { openLaboratory } from '../../src/cli/open-laboratory'
 import { openModels } from '../../src/cli/open-model'
 import { REPOSITORY } from '../../tools/scripts/build-when-stale.mjs'
 import { besideBusyNeighbour } from './busy-neighbour'

@@ -3,7 +3,7 @@
 import type { commands } from '../commands'
 import type { ParsedArguments } from '../command'
 import { choosePlace, parseDimensions, parseEngine } from '../engine-name'
-import { openLaboratory } from '../laboratory'
+import { openLaboratory } from '../open-laboratory'
 import { openModels } from '../open-model'
 import { stagedProgress } from '../progress'
 import type { Terminal } from '../terminal'
