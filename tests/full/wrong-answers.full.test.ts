@@ -33,6 +33,7 @@ const NO_ANSWER: Readonly<
     'int8-weights': ['Relu hidden'],
     fp16: ['Relu hidden'],
     'int8-static': ['Cast hidden', 'Clip hidden', 'Add hidden'],
+    'int8-dynamic': ['Clip hidden', 'Conv hidden', 'HardSigmoid hidden', 'Relu hidden'],
   },
   'tiny-bert': { all: ['Shape stops', 'Concat stops'] },
 }
