@@ -4,9 +4,8 @@
 import type { EngineCheck } from '../../measure/engine-check'
 import type { FaultSite } from '../../measure/fault-site'
 import type { Fidelity } from '../../measure/fidelity'
+import { CHECK_INPUTS } from '../../measure/input-counts'
 import type { Laboratory } from '../laboratory'
-
-const CHECK_INPUTS = 8
 
 export interface FileAnswers {
   readonly kernelCheck: EngineCheck

@@ -3,15 +3,13 @@
 
 import type { LatencyJobResult } from '../../../workers/host/protocol'
 import type { EnvironmentRecord } from '../../engines/environment-record'
+import { RACE_INPUTS } from '../../measure/input-counts'
 import type { SelfCheck } from '../../measure/self-check'
 import type { Laboratory, RaceOptions } from '../laboratory'
 import { describeRace, type BenchRace } from './bench-race'
 import { ratioOf, timingOf, wrongRatio, type BenchRatio, type BenchVariant } from './bench-result'
 import { checkAnswers, type FileAnswers } from './check-answers'
 import { checkInstrument, checkOfOne, EQUAL_SESSIONS, type InstrumentCheck } from './check-instrument'
-
-/** Inputs that rotate while timing. */
-const RACE_INPUTS = 16
 
 export interface Bench {
   readonly engine: string
