@@ -30,7 +30,7 @@ export function driftSentence(
 }
 
 /** `0.481 (0.475 to 0.486)`; without an interval the ratio alone. */
-export const ratioText = ({ ratio, ci95 }: DriftPart['pairs'][number]): string =>
+const ratioText = ({ ratio, ci95 }: DriftPart['pairs'][number]): string =>
   ci95 ? `${digits(ratio)} (${digits(ci95[0])} to ${digits(ci95[1])})` : digits(ratio)
 
 /** `2 stalls, 1 garbage collection; nothing was discarded for them.` */

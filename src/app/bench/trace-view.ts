@@ -138,7 +138,7 @@ export function distributionView(comparison: LatencyComparison): DistributionVie
   }
 }
 
-export interface Look {
+interface Look {
   /** Blocks that it rests on. */
   readonly blocks: number
   readonly ratio: number

@@ -83,7 +83,7 @@ function selfCheckText(kept: KeptSelfCheck | undefined): string {
 }
 
 /** What a self-check that did not pass means for a verdict. */
-export const widenedText = ({ outcome, margin }: KeptSelfCheck): string =>
+const widenedText = ({ outcome, margin }: KeptSelfCheck): string =>
   outcome === 'unknown'
     ? 'It had too few blocks to say anything.'
     : `Equal sessions differ here, so differences up to ${percent(margin)} % mean nothing.`
