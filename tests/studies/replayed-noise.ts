@@ -21,12 +21,13 @@ export interface RecordedSlots {
   readonly logs: readonly number[]
 }
 
-/** Starts at a random slot of a random recording, and goes on at its beginning when it ends. */
+/** Starts at a random slot of all, and goes on at the beginning of its recording when that ends. */
 export function replayed(recordings: readonly RecordedSlots[]) {
+  const starts = recordings.flatMap(({ logs }) => logs.map((_, slot) => ({ logs, slot })))
   return (rng: Rng): MachineNoise => {
-    const { logs } = recordings[rng.below(recordings.length)]!
-    let slot = rng.below(logs.length)
-    return () => logs[slot++ % logs.length]!
+    const start = starts[rng.below(starts.length)]!
+    let { slot } = start
+    return () => start.logs[slot++ % start.logs.length]!
   }
 }
 
