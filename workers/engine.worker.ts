@@ -4,7 +4,6 @@
 import { expose } from 'comlink'
 
 import { createBrowserEngine } from './host/ort-runtime-browser'
-import { runBisection } from './host/bisect-job'
 import { runEngineCheck, runFidelity } from './host/check-jobs'
 import { ContenderHost } from './host/contender-jobs'
 import { EngineHost } from './host/engine-host'
@@ -32,7 +31,11 @@ const api: EngineApi & InferenceApi = {
   outputs: queued((request) => runOnce(host, request)),
   accuracy: queued((request, context) => predictClasses(host, request, context)),
   engineCheck: queued((request, context) => runEngineCheck(host, request, context)),
-  bisect: queued((request, context) => runBisection(host, request, context)),
+  // Seldom needed, and with it comes all that takes a graph apart.
+  bisect: queued(async (request, context) => {
+    const { runBisection } = await import('./host/bisect-job')
+    return runBisection(host, request, context)
+  }),
   fidelity: queued((request, context) => runFidelity(host, request, context)),
   compareLatency: queued(async (request, context) => {
     const engine = await host.engine(request)

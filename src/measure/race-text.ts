@@ -54,6 +54,22 @@ export function voidSentence(voidedBlocks: LatencyComparison['voidedBlocks']): s
   return parts.length === 0 ? null : `Not counted: ${parts.join('; ')}. They stay in the record.`
 }
 
+interface SessionsOpened {
+  readonly open: 'together' | 'in-turn'
+  readonly neededBytes: number
+  readonly capBytes: number | null
+}
+
+/** Null where all sessions were open at once. */
+export function sessionsSentence(
+  { open, neededBytes, capBytes }: SessionsOpened,
+  formatBytes: (bytes: number) => string,
+): string | null {
+  if (open === 'together') return null
+  const cap = capBytes === null ? '' : `, and a page may use ${formatBytes(capBytes)} here`
+  return `Sessions were opened in turn for every slot: together they need about ${formatBytes(neededBytes)}${cap}.`
+}
+
 /** `Speed kept over the run: a 97 %, b 96 % (the sentinel 98 %).` */
 export function retentionSentence({ windowMs, variants, sentinel }: Retention, names: readonly string[]): string {
   const kept = variants.map(({ retention }, index) => `${names[index] ?? ''} ${percent(retention)}`).join(', ')

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import type { LatencyComparison } from '../../measure/latency-comparison'
-import { blocksSentence, percent, ratioSentence, sessionsSentence } from './latency-words'
+import { blocksSentence, percent, ratioSentence } from './latency-words'
 
 const PAIR: LatencyComparison['pairs'][number] = {
   ...{ a: 0, b: 1, ratio: 0.479, ci95: [0.4752, 0.4831], verdict: 'faster', stopped: 'clear' },
@@ -30,10 +30,3 @@ test('the place of the interval is told for every verdict', () => {
 })
 
 test('percent has no needless zeros', () => expect([0.02, 0.025, 0.1].map(percent)).toEqual(['2', '2.5', '10']))
-
-test('sessions opened in turn are told with the sum that forbids two at once', () => {
-  expect(sessionsSentence({ open: 'together', neededBytes: 1e9, capBytes: 2e9 })).toBeNull()
-  expect(sessionsSentence({ open: 'in-turn', neededBytes: 3.2e9, capBytes: 2e9 })).toBe(
-    'Sessions were opened in turn for every slot: together they need about 3.20 GB, and a page may use 2.00 GB here.',
-  )
-})

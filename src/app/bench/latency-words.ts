@@ -3,7 +3,7 @@
 
 import type { LatencyJobResult } from '../../../workers/host/protocol'
 import type { LatencyComparison } from '../../measure/latency-comparison'
-import { digits, formatBytes } from '../platform/format'
+import { digits } from '../platform/format'
 
 type Pair = LatencyComparison['pairs'][number]
 
@@ -45,13 +45,6 @@ export function blocksSentence({ ci95, verdict }: Pair, margin: number): string 
 
 /** A fraction as percent without needless zeros: 0.02 → `2`, 0.025 → `2.5`. */
 export const percent = (fraction: number): string => String(Number((100 * fraction).toPrecision(2)))
-
-/** Null where both sessions were open at once. */
-export function sessionsSentence({ open, neededBytes, capBytes }: LatencyJobResult['sessions']): string | null {
-  if (open === 'together') return null
-  const cap = capBytes === null ? '' : `, and a page may use ${formatBytes(capBytes)} here`
-  return `Sessions were opened in turn for every slot: together they need about ${formatBytes(neededBytes)}${cap}.`
-}
 
 /** Stands wherever a speed stands that was timed so. Empty for end to end, which is the usual. */
 export const residencyNote = ({ residency }: Pick<LatencyJobResult, 'residency'>): string =>

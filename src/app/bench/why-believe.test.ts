@@ -19,7 +19,7 @@ async function record(change: object = {}, residency: 'cpu' | 'gpu' = 'cpu'): Pr
 }
 const KEPT = {
   ...{ checkedAt: '2026-11-24T10:00:00.000Z', outcome: 'widened', margin: 0.06 },
-  ...{ sameRaces: 6, falseClaims: 1, knownRaces: 3, found: 3 },
+  ...{ sameRaces: 6, falseClaims: 1, knownRaces: 3, found: 3, isSensitive: true },
 } as const
 
 test('the numbers of the run are filled in', async () => {

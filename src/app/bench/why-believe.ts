@@ -77,9 +77,13 @@ const FALSE_CLAIMS =
 
 function selfCheckText(kept: KeptSelfCheck | undefined): string {
   if (!kept) return 'Not checked yet: “Check this device” races the model against itself, here.'
-  const { checkedAt, outcome, sameRaces, falseClaims, knownRaces, found } = kept
+  const { checkedAt, outcome, sameRaces, falseClaims, knownRaces, found, isSensitive } = kept
   const seen = `Checked on ${checkedAt.slice(0, 10)}: ${falseClaims} false ${falseClaims === 1 ? 'claim' : 'claims'} in ${sameRaces} races of a model against itself; a true 5 % found in ${found} of ${knownRaces}.`
-  return outcome === 'kept' ? seen : `${seen} ${widenedText(kept)}`
+  return [
+    seen,
+    ...(isSensitive === false ? ['It was too noisy to see 5 % every time: measure longer.'] : []),
+    ...(outcome === 'kept' ? [] : [widenedText(kept)]),
+  ].join(' ')
 }
 
 /** What a self-check that did not pass means for a verdict. */

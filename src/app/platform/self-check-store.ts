@@ -17,6 +17,8 @@ export interface KeptSelfCheck {
   readonly falseClaims: number
   readonly knownRaces: number
   readonly found: number
+  /** Whether the known 5 % was found often enough; null where it was not raced. */
+  readonly isSensitive: boolean | null
 }
 
 const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -26,6 +28,7 @@ const SCHEMA = v.object({
   outcome: v.picklist(['kept', 'widened', 'unfit', 'unknown']),
   margin: v.pipe(v.number(), v.gtValue(0), v.ltValue(1)),
   ...{ sameRaces: whole, falseClaims: whole, knownRaces: whole, found: whole },
+  isSensitive: v.nullable(v.boolean()),
 })
 
 /** Other programs, heat and batteries change over time: what was found is not believed for longer. */
@@ -50,6 +53,7 @@ export class SelfCheckStore {
     const kept: v.InferOutput<typeof SCHEMA> = {
       ...{ engine: engineOf(environment), checkedAt: this.#now().toISOString(), outcome, margin },
       ...{ sameRaces: same.races, falseClaims: same.falseClaims, knownRaces: known.races, found: known.found },
+      isSensitive: known.isSensitive,
     }
     const [key, text] = [keyOf(environment), JSON.stringify(kept)]
     this.#memory.set(key, text)

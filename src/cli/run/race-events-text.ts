@@ -1,8 +1,13 @@
 // What happened during a race, for a person at a terminal: how it was timed, drift, events, blocks that do not count, the trace of a
 // sustained run.
 
-import type { SessionPlan } from '../../../workers/host/protocol'
-import { driftSentence, eventsSentence, retentionSentence, voidSentence } from '../../measure/race-text'
+import {
+  driftSentence,
+  eventsSentence,
+  retentionSentence,
+  sessionsSentence,
+  voidSentence,
+} from '../../measure/race-text'
 import { formatBytes, formatMs } from '../format-number'
 import { formatTable } from '../table'
 import type { BenchRace } from './bench-race'
@@ -12,20 +17,13 @@ export function describeEvents(race: BenchRace): string {
   const sentences = [
     residency === 'gpu' &&
       'Timed with inputs and outputs staying on the GPU: not to be compared with times from CPU to CPU.',
-    sessions && sessionsSentence(sessions),
+    sessions && sessionsSentence(sessions, formatBytes),
     drift && driftSentence(drift, figuresFrom),
     eventsSentence(events),
     voidSentence(voidedBlocks),
     retention && retentionSentence(retention, files),
   ].filter((sentence) => typeof sentence === 'string')
   return [`On ${engine}: ${sentences.join(' ')}`, ...(race.trace ? [traceTable(race, race.trace)] : [])].join('\n\n')
-}
-
-/** Null where all sessions were open at once. */
-function sessionsSentence({ open, neededBytes, capBytes }: SessionPlan): string | null {
-  if (open === 'together') return null
-  const cap = capBytes === null ? '' : `, and a page may use ${formatBytes(capBytes)} here`
-  return `Sessions were opened in turn for every slot: together they need about ${formatBytes(neededBytes)}${cap}.`
 }
 
 function traceTable({ files }: BenchRace, trace: NonNullable<BenchRace['trace']>): string {
