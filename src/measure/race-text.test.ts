@@ -38,6 +38,7 @@ describe('what happened in a race, in words', () => {
       '2 stalls, 1 garbage collection; nothing was discarded for them.',
     )
     expect(eventsSentence(countEvents([]))).toBe('No stalls and no garbage collections were seen.')
+    expect(eventsSentence(countEvents([]), false)).toBe('No stalls were seen.')
   })
 
   it('gives the reason of every void block', () => {

@@ -33,9 +33,9 @@ export function driftSentence(
 const ratioText = ({ ratio, ci95 }: DriftPart['pairs'][number]): string =>
   ci95 ? `${digits(ratio)} (${digits(ci95[0])} to ${digits(ci95[1])})` : digits(ratio)
 
-/** `2 stalls, 1 garbage collection; nothing was discarded for them.` */
-export function eventsSentence({ stall, gc }: Pick<EventCounts, 'stall' | 'gc'>): string {
-  if (stall + gc === 0) return 'No stalls and no garbage collections were seen.'
+/** `2 stalls, 1 garbage collection; nothing was discarded for them.` `seesGarbage`: false where nothing watched for collections. */
+export function eventsSentence({ stall, gc }: Pick<EventCounts, 'stall' | 'gc'>, seesGarbage = true): string {
+  if (stall + gc === 0) return `No stalls ${seesGarbage ? 'and no garbage collections ' : ''}were seen.`
   const parts = [...(stall > 0 ? [count(stall, 'stall')] : []), ...(gc > 0 ? [count(gc, 'garbage collection')] : [])]
   return `${parts.join(', ')}; nothing was discarded for them.`
 }

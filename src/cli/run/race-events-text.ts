@@ -19,7 +19,8 @@ export function describeEvents(race: BenchRace): string {
       'Timed with inputs and outputs staying on the GPU: not to be compared with times from CPU to CPU.',
     sessions && sessionsSentence(sessions, formatBytes),
     drift && driftSentence(drift, figuresFrom),
-    eventsSentence(events),
+    // Engines in workers of their own have no session plan, and nobody watches their memory.
+    eventsSentence(events, sessions !== null),
     voidSentence(voidedBlocks),
     retention && retentionSentence(retention, files),
   ].filter((sentence) => typeof sentence === 'string')
