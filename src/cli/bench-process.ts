@@ -1,12 +1,9 @@
 // A process for one engine of `lathe bench`: a process holds one WebAssembly module with one number of threads, so several engines need
 // several processes. Started by `run/bench-apart.ts`, which sends one request and gets progress and one reply.
 
-import { toWireError } from '../core/errors/lab-error'
+import { answer, tell } from './ask-process'
 import { benchHere } from './run/bench-here'
-import type { BenchMessage, BenchOrder } from './run/bench-apart'
-
-const tell = (message: BenchMessage): Promise<void> =>
-  new Promise((done, failed) => process.send?.(message, (error: Error | null) => (error ? failed(error) : done())))
+import type { BenchOrder } from './run/bench-apart'
 
 process.once('message', ({ engine, args, repository }: BenchOrder) => {
   const progress = {
@@ -14,10 +11,5 @@ process.once('message', ({ engine, args, repository }: BenchOrder) => {
     note: () => undefined,
     end: () => undefined,
   }
-  benchHere(engine, args, { progress, repository })
-    .then(
-      (bench) => tell({ kind: 'done', bench }),
-      (error: unknown) => tell({ kind: 'failed', error: toWireError(error) }),
-    )
-    .finally(() => process.exit())
+  void answer(benchHere(engine, args, { progress, repository })).finally(() => process.exit())
 })

@@ -1,8 +1,9 @@
 // A process for one engine of a race over several (`engine-contender.ts`): opens the model when it is told to, and times slots.
 
-import { LabError, toWireError } from '../core/errors/lab-error'
+import { LabError } from '../core/errors/lab-error'
 import { CHECK_INPUTS, RACE_INPUTS } from '../measure/input-counts'
-import type { EngineAnswer, EngineCall, EngineMethods } from './engine-contender'
+import { answer, tell } from './ask-process'
+import type { EngineCall, EngineMethods } from './engine-contender'
 import { withFittedDimensions } from './laboratory'
 import { openNodeLaboratory, type NodeLaboratory } from './node-laboratory'
 import { openModels } from './open-model'
@@ -13,7 +14,6 @@ const laboratory = (): NodeLaboratory => {
   throw new LabError('internal', 'The engine has not been started.')
 }
 const SILENT = { show: () => undefined, note: () => undefined, end: () => undefined }
-const tell = (answer: EngineAnswer): void => void process.send?.(answer)
 
 const methods: EngineMethods = {
   start: async ({ file, ...order }) => {
@@ -23,7 +23,8 @@ const methods: EngineMethods = {
   },
   check: () => laboratory().engineCheck(0, CHECK_INPUTS),
   open: () => laboratory().openContender(0, RACE_INPUTS),
-  warmUp: (rule) => laboratory().warmUpContender(rule, (fraction) => tell({ kind: 'progress', fraction })),
+  warmUp: (rule) =>
+    laboratory().warmUpContender(rule, (fraction) => void tell({ kind: 'progress', fraction, what: '' })),
   timeSlot: (slot) => laboratory().timeSlot(slot),
 }
 
@@ -40,11 +41,6 @@ function perform({ method, input }: EngineCall): Promise<unknown> {
   }
 }
 
-process.on('message', (call: EngineCall) => {
-  perform(call).then(
-    (value) => tell({ kind: 'done', value }),
-    (error: unknown) => tell({ kind: 'failed', error: toWireError(error) }),
-  )
-})
+process.on('message', (call: EngineCall) => void answer(perform(call)))
 // Nobody is left to ask.
 process.on('disconnect', () => process.exit())

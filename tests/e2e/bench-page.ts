@@ -28,6 +28,12 @@ export class BenchPage {
     await this.page.getByRole('article', { name: title }).getByRole('button').click()
   }
 
+  /** A sample races at once; waits for the end of that. */
+  async raceSample(title: string): Promise<void> {
+    await this.openSample(title)
+    await this.finished()
+  }
+
   async openFiles(...paths: string[]): Promise<void> {
     await this.page.getByLabel('Model file, with its external data if it has any').setInputFiles(paths)
   }

@@ -12,8 +12,7 @@ test('open and compare: a sample races at once, from page to verdict within 20 s
   const bench = new BenchPage(page)
   const start = Date.now()
   await bench.open()
-  await bench.openSample(SAMPLES.digits)
-  await bench.finished()
+  await bench.raceSample(SAMPLES.digits)
   await expect(bench.verdict).toContainText(/(faster|slower|same|undecided|twice)/i)
   const seconds = (Date.now() - start) / 1000
   console.log(`first contact: ${seconds.toFixed(1)} s`)
@@ -34,8 +33,7 @@ test('choose and download: an option is refused and accepted, the pair is saved,
 }) => {
   const bench = new BenchPage(page)
   await bench.open()
-  await bench.openSample(SAMPLES.digits)
-  await bench.finished()
+  await bench.raceSample(SAMPLES.digits)
   const downloads: Promise<{ name: string; path: string }>[] = []
   page.on('download', (download) => {
     downloads.push(download.path().then((path) => ({ name: download.suggestedFilename(), path })))
@@ -101,8 +99,7 @@ test('check this device: races of the model against itself, what was found befor
 }) => {
   const bench = new BenchPage(page)
   await bench.open()
-  await bench.openSample(SAMPLES.digits)
-  await bench.finished()
+  await bench.raceSample(SAMPLES.digits)
   await page.getByRole('button', { name: 'Check this device' }).click()
   const panel = page.getByRole('region', { name: 'Self-check of this device' })
   await expect(panel).toContainText(/1 of 9 races so far/, { timeout: 40_000 })
@@ -118,8 +115,7 @@ test('where it runs fastest: engines are ranked in one race, and a software GPU 
 }) => {
   const bench = new BenchPage(page)
   await bench.open()
-  await bench.openSample(SAMPLES.digits)
-  await bench.finished()
+  await bench.raceSample(SAMPLES.digits)
   const panel = page.getByRole('region', { name: 'Where does it run fastest?' })
   await panel.getByRole('button', { name: /^Race \d engines/ }).click()
   await bench.finished()

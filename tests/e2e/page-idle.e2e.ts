@@ -52,8 +52,7 @@ test('page idle: during the race no task is longer than 50 ms, and the page chan
   })
   const bench = new BenchPage(page)
   await bench.open()
-  await bench.openSample(SAMPLES.digits)
-  await bench.finished()
+  await bench.raceSample(SAMPLES.digits)
   const watched = await page.evaluate(() => window.watched)
   if (!watched) throw new Error('The page was not watched.')
   const { race, changes } = watched

@@ -4,7 +4,7 @@
 
 import { releaseProxy, transfer } from 'comlink'
 
-import { isCancelled, LabError, toWireError } from '../../src/core/errors/lab-error'
+import { cancelled, isCancelled, toWireError } from '../../src/core/errors/lab-error'
 import type { ControlMessage, Job, JobProgress, JobReply } from './protocol'
 
 export interface JobContext {
@@ -69,8 +69,6 @@ function whenCancelled(signal: AbortSignal): Promise<never> {
     else signal.addEventListener('abort', () => reject(cancelled()), { once: true })
   })
 }
-
-const cancelled = (): LabError => new LabError('job/cancelled', 'The job was cancelled.')
 
 function openContext(control: MessagePort, progress: JobProgress): { context: JobContext; close: () => void } {
   const controller = new AbortController()

@@ -4,7 +4,7 @@
 
 import { releaseProxy, transfer, wrap, type Remote } from 'comlink'
 
-import { fromWireError, LabError } from '../../src/core/errors/lab-error'
+import { cancelled, fromWireError, LabError } from '../../src/core/errors/lab-error'
 import type { InferencePort } from '../../src/core/pass/pass-context'
 import type { AnsweringSession, OpenOptions } from '../../src/engines/engine'
 import { joinParts } from '../../src/core/numeric/join-parts'
@@ -68,5 +68,4 @@ export class ReferenceEngine implements InferencePort {
   }
 }
 
-const cancelled = (): LabError => new LabError('job/cancelled', 'The job was cancelled.')
 const ended = (): LabError => new LabError('internal', 'The reference engine was used after its end.')

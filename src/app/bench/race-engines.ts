@@ -1,8 +1,8 @@
 // Races engines, or numbers of threads, over one model in this page: each in a fresh worker of its own, which is ended afterwards.
 // The race itself is `src/measure/race-engines.ts`.
 
-import type { DatasetRef, FreeDimensions, InputSource, ModelFile } from '../../../workers/host/protocol'
-import { LabError } from '../../core/errors/lab-error'
+import type { DatasetRef, FreeDimensions, ModelFile } from '../../../workers/host/protocol'
+import { cancelled } from '../../core/errors/lab-error'
 import { seededRng } from '../../core/numeric/rng'
 import { remoteReport, type WarmUpRule } from '../../measure/contender'
 import type { EngineChoice, EngineRace } from '../../measure/engine-race'
@@ -12,6 +12,7 @@ import { EngineClient } from '../jobs/engine-client'
 import { withEndOfRun } from '../jobs/page-facts'
 import type { JobOptions } from '../jobs/run-job'
 import { watchVisibility } from '../platform/watch-visibility'
+import { inputsFrom } from './race-inputs'
 
 export interface EngineRaceOrder {
   readonly model: ModelFile
@@ -42,8 +43,7 @@ export async function raceEnginesInPage(order: EngineRaceOrder, options: JobOpti
       margin,
       warmUp,
       rng: seededRng(seed),
-      checkpoint: () =>
-        signal?.aborted ? Promise.reject(new LabError('job/cancelled', 'The job was cancelled.')) : Promise.resolve(),
+      checkpoint: () => (signal?.aborted ? Promise.reject(cancelled()) : Promise.resolve()),
       takeEvents: () => {
         const wasHidden = isHidden
         isHidden = false
@@ -63,24 +63,21 @@ const NEVER_IDLE_MS = 2 ** 31 - 1
 
 function inOwnWorker(choice: EngineChoice, order: EngineRaceOrder, signal: AbortSignal | undefined): RemoteEngine {
   const { name, engine, threads } = choice
-  const { model, freeDimensions } = order
+  const { model, freeDimensions, evaluation, seed } = order
+  const inputs = (count: number) => inputsFrom(evaluation, count, seed)
   const client = new EngineClient(engine, threads, { name, idleMs: NEVER_IDLE_MS })
   const options: JobOptions = { signal }
   return {
     ...choice,
     start: async () => (await client.start(options)).environment,
-    check: () => client.engineCheck({ model, freeDimensions, inputs: inputsFrom(order, CHECK_INPUTS) }, options),
-    open: () =>
-      client.openContender({ label: name, model, freeDimensions, inputs: inputsFrom(order, RACE_INPUTS) }, options),
+    check: () => client.engineCheck({ model, freeDimensions, inputs: inputs(CHECK_INPUTS) }, options),
+    open: () => client.openContender({ label: name, model, freeDimensions, inputs: inputs(RACE_INPUTS) }, options),
     warmUp: (rule, report) =>
       client.warmUpContender(rule, { signal, progress: remoteReport(rule, report, () => performance.now()) }),
     timeSlot: (plan, firstInput) => client.timeSlot({ plan, firstInput }, options),
     end: () => Promise.resolve(client.end()),
   }
 }
-
-const inputsFrom = ({ evaluation, seed }: EngineRaceOrder, count: number): InputSource =>
-  evaluation ? { kind: 'dataset', dataset: evaluation, count } : { kind: 'synthetic', seed, count }
 
 async function withEnd(race: EngineRace): Promise<EngineRace> {
   const entries = race.entries.map(async (entry) =>

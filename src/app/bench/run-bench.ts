@@ -5,7 +5,6 @@ import type {
   DatasetRef,
   EngineStart,
   FreeDimensions,
-  InputSource,
   LatencyJobRequest,
   LoadedModel,
   ModelFile,
@@ -17,6 +16,7 @@ import type { EngineClient } from '../jobs/engine-client'
 import type { JobOptions } from '../jobs/run-job'
 import type { KeptSelfCheck } from '../platform/self-check-store'
 import { AccuracyRun } from './accuracy-run'
+import { inputsFrom, SEED } from './race-inputs'
 import { RUN_RECORD_VERSION, type RunRecord } from './run-record'
 
 export interface BenchRequest {
@@ -59,7 +59,6 @@ export interface BenchOutcome {
 
 /** Half width of "the same" (docs/measuring.md), where no self-check has widened it. */
 export const MARGIN = 0.02
-const SEED = 1
 
 /** Throws what the stages throw; `listener.record` has the part that was finished by then. */
 export async function runBench(
@@ -126,7 +125,3 @@ function raceOf(request: BenchRequest, variant: ModelFile, selfCheck: KeptSelfCh
     margin: Math.max(MARGIN, selfCheck?.margin ?? 0),
   }
 }
-
-/** Real samples where there are any. */
-export const inputsFrom = (dataset: DatasetRef | undefined, count: number): InputSource =>
-  dataset ? { kind: 'dataset', dataset, count } : { kind: 'synthetic', seed: SEED, count }

@@ -2,7 +2,7 @@
 // The twin of `workers/host/job.ts`.
 
 import type { ControlMessage, JobProgress, JobReply } from '../../../workers/host/protocol'
-import { asLabError, fromWireError, LabError } from '../../core/errors/lab-error'
+import { asLabError, cancelled, fromWireError, type LabError } from '../../core/errors/lab-error'
 import { watchVisibility } from '../platform/watch-visibility'
 
 export interface JobOptions {
@@ -62,5 +62,3 @@ export function runJob<T>(target: JobTarget<T>, { signal, progress }: JobOptions
     }, fail)
   })
 }
-
-const cancelled = (): LabError => new LabError('job/cancelled', 'The job was cancelled.')

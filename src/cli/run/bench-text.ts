@@ -9,6 +9,7 @@ import type { BenchRace } from './bench-race'
 import type { BenchRatio, BenchVariant } from './bench-result'
 import { describeFailure, describeRatio } from './claim-text'
 import { describeEvents } from './race-events-text'
+import { orDash, RIGHT, TIMING_COLUMNS, timingCells } from './timing-columns'
 
 export interface BenchAnswer {
   readonly environments: readonly EnvironmentRecord[]
@@ -46,15 +47,9 @@ export function describeBench(answer: BenchAnswer): string {
   ].join('\n\n')
 }
 
-const RIGHT = { align: 'right' } as const
 const VARIANT_COLUMNS: readonly Column[] = [
   { head: 'file' },
-  { head: 'engine' },
-  { head: 'check' },
-  { head: 'load', ...RIGHT },
-  { head: 'session', ...RIGHT },
-  { head: 'first run', ...RIGHT },
-  { head: 'median', ...RIGHT },
+  ...TIMING_COLUMNS,
   { head: 'quartiles', ...RIGHT },
   { head: 'p90', ...RIGHT },
   { head: 'n', ...RIGHT },
@@ -62,13 +57,11 @@ const VARIANT_COLUMNS: readonly Column[] = [
 ]
 
 function variantRow(variant: BenchVariant): readonly string[] {
-  const { file, engine, kernelCheck, loadMs, sessionMs, firstRunMs, medianMs, q1Ms, q3Ms, p90Ms, n, fidelity } = variant
+  const { file, q1Ms, q3Ms, p90Ms, n, fidelity } = variant
   const agreement = fidelity?.topOneAgreement ?? null
   return [
     file,
-    engine,
-    kernelCheck.ok ? 'right' : 'wrong',
-    ...[loadMs, sessionMs, firstRunMs, medianMs].map(orDash),
+    ...timingCells(variant),
     q1Ms === null || q3Ms === null ? '–' : `${formatMs(q1Ms)}…${formatMs(q3Ms)}`,
     orDash(p90Ms),
     String(n),
@@ -77,8 +70,6 @@ function variantRow(variant: BenchVariant): readonly string[] {
       : `${Math.round(agreement * fidelity.samples)} of ${fidelity.samples}`,
   ]
 }
-
-const orDash = (ms: number | null): string => (ms === null ? '–' : formatMs(ms))
 
 export function describeEnvironment({ engine, where, browser, timerStepMs }: EnvironmentRecord): string {
   const threads = engine.threads === 1 ? '1 thread' : `${engine.threads} threads`

@@ -3,12 +3,13 @@
 import type { EnvironmentRecord } from '../../engines/environment-record'
 import type { EngineCheck } from '../../measure/engine-check'
 import type { EngineRaceEntry } from '../../measure/engine-race'
-import { formatMs, formatRatio } from '../format-number'
+import { formatRatio } from '../format-number'
 import { formatTable } from '../table'
 import type { BenchRace } from './bench-race'
 import type { BenchRatio, BenchVariant } from './bench-result'
 import { describeEnvironment, describeInputs, type BenchInputs } from './bench-text'
 import { describeEvents } from './race-events-text'
+import { RIGHT, TIMING_COLUMNS, timingCells } from './timing-columns'
 
 export interface SweepVariant extends Omit<BenchVariant, 'kernelCheck'>, Pick<EngineRaceEntry, 'status' | 'reason'> {
   /** Null where it was not reached. */
@@ -32,15 +33,9 @@ export interface SweepAnswer {
   readonly inputs: BenchInputs
 }
 
-const RIGHT = { align: 'right' } as const
 const COLUMNS = [
   { head: 'rank', ...RIGHT },
-  { head: 'engine' },
-  { head: 'check' },
-  { head: 'load', ...RIGHT },
-  { head: 'session', ...RIGHT },
-  { head: 'first run', ...RIGHT },
-  { head: 'median', ...RIGHT },
+  ...TIMING_COLUMNS,
   { head: 'ratio', ...RIGHT },
   { head: '95 % CI', ...RIGHT },
   { head: 'verdict' },
@@ -66,16 +61,12 @@ export function describeSweep(answer: SweepAnswer): string {
 }
 
 function row(variant: SweepVariant, ratios: readonly SweepRatio[]): readonly string[] {
-  const { engine, rank, kernelCheck, loadMs, sessionMs, firstRunMs, medianMs, status } = variant
+  const { engine, rank, status } = variant
   const found = ratios.find((ratio) => ratio.engine === engine)
-  const times = [loadMs, sessionMs, firstRunMs, medianMs].map((ms) => (ms === null ? '–' : formatMs(ms)))
-  const check = kernelCheck ? (kernelCheck.ok ? 'right' : 'wrong') : '–'
-  if (status !== 'timed') return ['–', engine, check, ...times, '–', '–', status]
+  if (status !== 'timed') return ['–', ...timingCells(variant), '–', '–', status]
   return [
     String(rank),
-    engine,
-    check,
-    ...times,
+    ...timingCells(variant),
     found?.ratio == null ? '1' : formatRatio(found.ratio),
     found?.ci95 ? found.ci95.map(formatRatio).join('–') : '–',
     found?.verdict ?? '–',

@@ -47,4 +47,7 @@ export function asLabError(error: unknown): LabError {
   return new LabError('internal', message, {}, { cause: error })
 }
 
+/** What a job throws after a cancel. */
+export const cancelled = (): LabError => new LabError('job/cancelled', 'The job was cancelled.')
+
 export const isCancelled = (error: unknown): boolean => error instanceof LabError && error.code === 'job/cancelled'
