@@ -27,11 +27,16 @@ function describe({ id, label, summary, options, needs }: TechniqueSpec): string
 function range(option: OptionSpec): string {
   switch (option.kind) {
     case 'integer':
+    case 'number':
       return `${option.min}…${option.max}${option.unit ? ` ${option.unit}` : ''} (${option.default})`
     case 'choice':
       return `${option.choices.join(' | ')} (${option.default})`
     case 'toggle':
       return `true | false (${option.default})`
+    case 'names':
+      return `[${option.of}] (none)`
+    case 'overrides':
+      return '{tensor: [parameters]} (none)'
     default:
       return option satisfies never
   }

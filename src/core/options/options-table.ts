@@ -11,7 +11,7 @@ export function optionsTable(specs: OptionSpecs): string {
     ...entries.map(([name, spec]) => [
       `\`${name}\``,
       valuesOf(spec),
-      `\`${spec.default}\``,
+      defaultOf(spec),
       `${spec.help}${conditionOf(spec.showWhen)}`,
     ]),
   ]
@@ -30,9 +30,20 @@ function valuesOf(spec: OptionSpec): string {
       return spec.choices.map((name) => `\`${name}\``).join(', ')
     case 'toggle':
       return '`true`, `false`'
+    case 'number':
+      return `${spec.min} to ${spec.max}${spec.unit ? ` ${spec.unit}` : ''}`
+    case 'names':
+      return `names of ${spec.of}`
+    case 'overrides':
+      return 'parameters by tensor name'
     default:
       return spec satisfies never
   }
+}
+
+function defaultOf(spec: OptionSpec): string {
+  if (spec.kind === 'names' || spec.kind === 'overrides') return 'none'
+  return `\`${spec.default}\``
 }
 
 function conditionOf(showWhen: ShowWhen | undefined): string {

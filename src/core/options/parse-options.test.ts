@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { LabError } from '../errors/lab-error'
 import { defaultOptions, parseOptions } from './parse-options'
-import { choice, integer, toggle } from './spec'
+import { choice, integer, names, overrides, real, toggle } from './spec'
 
 const specs = {
   bits: integer({ label: 'Bits', help: '', default: 8, min: 2, max: 8 }),
@@ -41,4 +41,34 @@ test.each([
 test('inherited names are not options', () => {
   expect(problem(JSON.parse('{"__proto__": {}}')).details['path']).toBe('steps[0].options.__proto__')
   expect(problem({ toString: 1 }).code).toBe('options/invalid')
+})
+
+const others = {
+  percentile: real({ label: 'Percentile', help: '', default: 99.9, min: 50, max: 100 }),
+  exclude: names({ label: 'Leave out', help: '', of: 'nodes' }),
+  tensors: overrides({ label: 'Single tensors', help: '' }),
+}
+
+test('names are a set: order and repetition mean nothing', () => {
+  expect(parseOptions(others, { exclude: ['b', 'a', 'b'] }, 'o')).toEqual({
+    percentile: 99.9,
+    exclude: ['a', 'b'],
+    tensors: {},
+  })
+})
+
+test('overrides are read to the last field, and refused with the path of the wrong one', () => {
+  const tensors = { x: [{ quantType: 'uint16', convert: { quantType: 'uint8', receivers: ['conv'] } }] }
+  expect(parseOptions(others, { tensors }, 'o').tensors).toEqual(tensors)
+  const problemOf = (raw: unknown): unknown => {
+    try {
+      return parseOptions(others, raw, 'o')
+    } catch (error) {
+      return error instanceof LabError && error.details['path']
+    }
+  }
+  expect(problemOf({ tensors: { x: [{ scale: -1 }] } })).toBe('o.tensors.x[0].scale')
+  expect(problemOf({ tensors: { x: {} } })).toBe('o.tensors.x')
+  expect(problemOf({ percentile: Infinity })).toBe('o.percentile')
+  expect(problemOf({ exclude: ['a', ''] })).toBe('o.exclude[1]')
 })

@@ -1,7 +1,8 @@
 // The door for option values: unknown data in, typed options out, or `options/invalid` with the path of the offending value.
 
 import { LabError } from '../errors/lab-error'
-import type { OptionSpec, OptionSpecs, OptionsOf } from './spec'
+import type { OptionSpec, OptionSpecs, OptionsOf, OptionValue } from './spec'
+import { readTensorOverrides } from './tensor-overrides'
 
 /** `raw`: an object or undefined; missing options take their default, unknown ones are refused. `path` prefixes messages. */
 export function parseOptions<O extends OptionSpecs>(specs: O, raw: unknown, path: string): OptionsOf<O> {
@@ -19,8 +20,18 @@ export function parseOptions<O extends OptionSpecs>(specs: O, raw: unknown, path
 /** The default of every option. */
 export const defaultOptions = <O extends OptionSpecs>(specs: O): OptionsOf<O> => parseOptions(specs, {}, 'options')
 
-function parseOption(spec: OptionSpec, value: unknown, path: string): number | string | boolean {
+function parseOption(spec: OptionSpec, value: unknown, path: string): OptionValue {
   switch (spec.kind) {
+    case 'number':
+      if (typeof value === 'number' && value >= spec.min && value <= spec.max) return value
+      throw invalid(path, value, `a number from ${spec.min} to ${spec.max}`)
+    case 'names':
+      return parseNames(value, path)
+    case 'overrides': {
+      const read = readTensorOverrides(value)
+      if ('overrides' in read) return read.overrides
+      throw invalid(`${path}${read.path}`, read.got, read.expected)
+    }
     case 'integer':
       if (typeof value === 'number' && Number.isInteger(value) && value >= spec.min && value <= spec.max) return value
       throw invalid(path, value, `an integer from ${spec.min} to ${spec.max}`)
@@ -33,6 +44,14 @@ function parseOption(spec: OptionSpec, value: unknown, path: string): number | s
     default:
       return spec satisfies never
   }
+}
+
+/** Order and repetition mean nothing, so equal sets give equal recipes. */
+function parseNames(value: unknown, path: string): readonly string[] {
+  if (!Array.isArray(value)) throw invalid(path, value, 'a list of names')
+  const wrong = value.findIndex((name) => typeof name !== 'string' || name === '')
+  if (wrong >= 0) throw invalid(`${path}[${wrong}]`, value[wrong], 'a name')
+  return [...new Set(value as readonly string[])].sort()
 }
 
 /** Reads a plain object, refusing arrays and null. */

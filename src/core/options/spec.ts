@@ -1,6 +1,8 @@
 // How a technique declares itself: plain data, declared once. The form, the parser, the defaults, the command line's help, the
 // docs table and the type of the options all derive from it. It survives `structuredClone` and JSON, so it holds no functions.
 
+import type { TensorOverrides } from './tensor-overrides'
+
 /** The option is shown only while another option has this value. */
 export type ShowWhen = Readonly<Record<string, string | number | boolean>>
 
@@ -29,11 +31,45 @@ export interface ToggleOption extends OptionCommon {
   readonly default: boolean
   readonly sweep?: readonly boolean[]
 }
-export type OptionSpec = IntegerOption | ChoiceOption | ToggleOption
+/** A real number; `min` and `max` are allowed values themselves. */
+export interface NumberOption extends OptionCommon {
+  readonly kind: 'number'
+  readonly default: number
+  readonly min: number
+  readonly max: number
+  readonly unit?: string
+  readonly sweep?: readonly number[]
+}
+/** A set of names (nodes, tensors, operator types), in any order. The default is none. */
+export interface NamesOption extends OptionCommon {
+  readonly kind: 'names'
+  readonly default: readonly string[]
+  /** What is named: shown as the placeholder of the field. */
+  readonly of: string
+  readonly sweep?: readonly (readonly string[])[]
+}
+/** Parameters of single tensors, see tensor-overrides.ts. The default is none. */
+export interface OverridesOption extends OptionCommon {
+  readonly kind: 'overrides'
+  readonly default: TensorOverrides
+  readonly sweep?: readonly TensorOverrides[]
+}
+export type OptionSpec = IntegerOption | ChoiceOption | ToggleOption | NumberOption | NamesOption | OverridesOption
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>
+export type OptionValue = number | string | boolean | readonly string[] | TensorOverrides
 
 type ValueOf<O> =
-  O extends ChoiceOption<infer C> ? C : O extends IntegerOption ? number : O extends ToggleOption ? boolean : never
+  O extends ChoiceOption<infer C>
+    ? C
+    : O extends IntegerOption | NumberOption
+      ? number
+      : O extends ToggleOption
+        ? boolean
+        : O extends NamesOption
+          ? readonly string[]
+          : O extends OverridesOption
+            ? TensorOverrides
+            : never
 /** The typed option values of a spec's `options`. */
 export type OptionsOf<O extends OptionSpecs> = { readonly [K in keyof O]: ValueOf<O[K]> }
 
@@ -74,3 +110,14 @@ export const choice = <const C extends string>(option: Omit<ChoiceOption<C>, 'ki
   ...option,
 })
 export const toggle = (option: Omit<ToggleOption, 'kind'>): ToggleOption => ({ kind: 'toggle', ...option })
+export const real = (option: Omit<NumberOption, 'kind'>): NumberOption => ({ kind: 'number', ...option })
+export const names = (option: Omit<NamesOption, 'kind' | 'default'>): NamesOption => ({
+  kind: 'names',
+  default: [],
+  ...option,
+})
+export const overrides = (option: Omit<OverridesOption, 'kind' | 'default'>): OverridesOption => ({
+  kind: 'overrides',
+  default: {},
+  ...option,
+})

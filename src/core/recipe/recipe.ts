@@ -1,10 +1,9 @@
 // A recipe: everything that, with a model, determines the result to the byte. It is what people save, share and reload.
 
+import type { OptionValue } from '../options/spec'
 import type { TensorRanges } from '../pass/pass-context'
 
 export const RECIPE_VERSION = 1
-
-export type OptionValue = number | string | boolean
 
 export interface RecipeStep {
   readonly technique: string
