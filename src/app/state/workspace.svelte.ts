@@ -12,7 +12,7 @@ import type {
 } from '../../../workers/host/protocol'
 import { asLabError, isCancelled, LabError } from '../../core/errors/lab-error'
 import { parseRecipe, parseRecipeText } from '../../core/recipe/parse-recipe'
-import type { OptionValue } from '../../core/options/spec'
+import { dataNeed, type OptionValue } from '../../core/options/spec'
 import { RECIPE_VERSION, type Recipe, type RecipeStep } from '../../core/recipe/recipe'
 import { canonicalJson } from '../../core/recipe/recipe-key'
 import type { Residency } from '../../engines/engine'
@@ -135,9 +135,10 @@ export class Workspace {
   }
   get needsCalibration(): boolean {
     const isCalibrated = this.#recipe.calibration !== undefined
-    return (
-      !isCalibrated && this.#recipe.steps.some(({ technique }) => catalog[technique as TechniqueId].needs.calibration)
-    )
+    return this.#recipe.steps.some(({ technique, options }) => {
+      const need = dataNeed(catalog[technique as TechniqueId], options)
+      return need === 'samples' || (need === 'ranges' && !isCalibrated)
+    })
   }
   /** The recipe has changed since the last run. */
   get isStale(): boolean {

@@ -81,8 +81,10 @@ export interface TechniqueSpec<Id extends string = string, O extends OptionSpecs
   readonly version: number
   readonly options: O
   readonly needs: {
-    /** Runs on real data only (`recipe/needs-calibration` without any). */
+    /** Runs on real data or on ranges in the recipe only (`recipe/needs-calibration` without either). */
     readonly calibration: boolean
+    /** With any of these options it needs the samples themselves, whatever ranges the recipe holds. */
+    readonly samplesWhen?: readonly ShowWhen[]
     /** The ai.onnx opset that the result needs at least; lower models are raised to it. */
     readonly opset: number
   }
@@ -98,6 +100,17 @@ export interface TechniqueSpec<Id extends string = string, O extends OptionSpecs
      */
     readonly sqnrDb?: number
   }
+}
+
+/** What a step with these options asks of the person. */
+export function dataNeed(
+  { needs }: Pick<TechniqueSpec, 'needs'>,
+  options: Readonly<Record<string, OptionValue>>,
+): 'nothing' | 'ranges' | 'samples' {
+  const holds = (condition: ShowWhen): boolean =>
+    Object.entries(condition).every(([name, value]) => options[name] === value)
+  if (needs.samplesWhen?.some(holds)) return 'samples'
+  return needs.calibration ? 'ranges' : 'nothing'
 }
 
 export const defineSpec = <const Id extends string, const O extends OptionSpecs>(

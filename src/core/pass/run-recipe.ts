@@ -11,7 +11,7 @@ import type { Catalog } from '../recipe/parse-recipe'
 import type { Recipe, RecipeCalibration, RecipeStep } from '../recipe/recipe'
 import { recipeKey } from '../recipe/recipe-key'
 import type { PassContext } from './pass-context'
-import type { Note, PassResult } from './technique'
+import type { Note, PassResult, SessionOptions } from './technique'
 
 /** Techniques as the runner sees them: their options were parsed against the same catalogue. */
 type AnyApply = (model: Model, options: never, context: PassContext) => Promise<PassResult>
@@ -39,6 +39,8 @@ export interface RecipeResult {
   readonly recipe: Recipe
   readonly recipeKey: string
   readonly steps: readonly StepReport[]
+  /** What the file should be opened with; empty for most. */
+  readonly sessionOptions: SessionOptions
 }
 
 /**
@@ -56,17 +58,20 @@ export async function runRecipe(
   // The recipe without steps only decodes and encodes.
   let current = recipe.steps.length > 0 ? withoutWeightInputs(model) : model
   let calibration = recipe.calibration
+  let sessionOptions: SessionOptions = {}
   for (const [index, step] of recipe.steps.entries()) {
     await host.checkpoint()
     const start = host.now()
     const soFar = withCalibration(recipe, calibration)
     const result = await runStep(current, step, { index, recipe: soFar }, techniques, host)
     current = result.model
+    sessionOptions = { ...sessionOptions, ...result.sessionOptions }
     calibration = mergeCalibration(calibration, result.calibration)
     steps.push({ technique: step.technique, notes: result.notes, durationMs: host.now() - start })
   }
   const asRun = withCalibration(recipe, calibration)
-  return { model: current, recipe: asRun, recipeKey: await recipeKey(asRun, modelHash, techniques.catalog), steps }
+  const key = await recipeKey(asRun, modelHash, techniques.catalog)
+  return { model: current, recipe: asRun, recipeKey: key, steps, sessionOptions }
 }
 
 async function runStep(

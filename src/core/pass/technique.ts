@@ -18,7 +18,15 @@ export interface PassResult {
   readonly notes: readonly Note[]
   /** Ranges this pass measured, to be stored in the recipe; `indices` are the samples used. */
   readonly calibration?: { readonly source: string; readonly indices: readonly number[]; readonly ranges: TensorRanges }
+  /**
+   * Configuration of ONNX Runtime that the file should be opened with, such as `session.disable_quant_qdq`: it belongs to the file and is
+   * exported with it. Later steps win.
+   */
+  readonly sessionOptions?: SessionOptions
 }
+
+/** Keys of ONNX Runtime's session configuration with their values. */
+export type SessionOptions = Readonly<Record<string, string>>
 
 /** Returns a new model and never mutates its input. Throws `pass/not-applicable` only where going on makes no sense. */
 export type Apply<S extends TechniqueSpec> = (
