@@ -1,0 +1,35 @@
+// What every algorithm of this folder takes and gives: some rows of a weight, cut into blocks along each row, as unsigned codes with a
+// scale and a zero point per block. How codes are packed into a file is no matter of theirs (pack-blocks.ts).
+
+export type BlockBits = 2 | 4 | 8
+
+/**
+ * Some output channels of one weight, each a row of its K inputs: the layout of MatMulNBits. A large weight comes in panels of rows, so
+ * `n` may be less than the N of the weight; each row is whole. The arrays are only lent: they are reused for the next panel.
+ */
+export interface BlockRequest {
+  /** n × k, row-major, finite float32 values. */
+  readonly rows: Float32Array
+  /** First row of the panel within the weight: only algorithms that keep something per weight need it. */
+  readonly firstRow: number
+  readonly n: number
+  readonly k: number
+  /** The last block of a row may be shorter. */
+  readonly blockSize: number
+  readonly bits: BlockBits
+  readonly symmetric: boolean
+}
+
+/** weight ≈ (code − zeroPoint) · scale. */
+export interface BlockCodes {
+  /** n × k, one code a byte, 0 … 2^bits − 1. */
+  readonly codes: Uint8Array
+  /** n × ceil(k / blockSize). */
+  readonly scales: Float32Array
+  /** n × ceil(k / blockSize), 0 … 2^bits − 1; undefined: 2^(bits − 1) everywhere. */
+  readonly zeroPoints: Uint8Array | undefined
+}
+
+export type BlockAlgorithm = (request: BlockRequest) => BlockCodes
+
+export const blockCount = ({ k, blockSize }: Pick<BlockRequest, 'k' | 'blockSize'>): number => Math.ceil(k / blockSize)
