@@ -1,4 +1,4 @@
-// Start-up self-tests of an engine: tiny quantized models with known answers (quantization.md C39 and C40). They catch a backend that
+// Start-up self-tests of an engine: tiny quantized models with known answers (quantization.md C39, C40 and section 3). They catch a backend that
 // gives wrong numbers without an error, as ONNX Runtime's older WebGPU backend did. A failed test is reported, not thrown.
 
 import type { Model } from '../core/model/model'
@@ -23,7 +23,7 @@ type Open = (model: Uint8Array, options: OpenOptions) => Promise<EngineSession>
 
 /** Throws what `open` throws for the first test: an engine that opens nothing has not started. */
 export async function runSelfTests(open: Open): Promise<EngineFacts['selfTests']> {
-  const [first, ...others] = [dequantizeInt8, dequantizeUint8, matMulNBits] as const
+  const [first, ...others] = [dequantizeInt8, dequantizeUint8, matMulNBits, saturation] as const
   const results = [await judge(first, await open(encoded(first), OPTIONS))]
   for (const test of others) {
     try {
@@ -154,5 +154,25 @@ const matMulNBits: SelfTest = (() => {
       { feeds: feed((k) => (k === 100 ? 1 : 0)), expected: [-2] },
     ],
     tolerance: 1e-4,
+  }
+})()
+
+/**
+ * 255 · ±127 in all 64 terms: a kernel that adds pairs of u8·s8 products in 16 bits, as x64 without VNNI does, stops at half of the sum.
+ * Models for such an engine need weights of reduced range.
+ */
+const saturation: SelfTest = (() => {
+  const depth = 64
+  const columns = [127, -127]
+  const b = Int8Array.from({ length: depth * columns.length }, (_, index) => columns[index % columns.length] ?? 0)
+  const node = { opType: 'MatMulInteger', domain: '', attributes: attributes({}) }
+  const x = { dtype: 'uint8', dims: [1, depth], data: new Uint8Array(depth).fill(255) } as const
+  return {
+    name: 'u8·s8 sums without saturation',
+    model: oneNodeModel(node, info('x', 'uint8', [1, depth]), info('y', 'int32', [1, columns.length]), [
+      makeTensor('b', 'int8', [depth, columns.length], b),
+    ]),
+    cases: [{ feeds: { x }, expected: columns.map((weight) => 255 * weight * depth) }],
+    tolerance: 0,
   }
 })()

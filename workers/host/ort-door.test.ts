@@ -17,7 +17,7 @@ const refusal = (code: string, message: RegExp) =>
 test('the engine says what it is and passes its self-tests', () => {
   expect(engine.facts).toMatchObject({ id: 'ort-wasm', build: 'wasm', threads: 1, runtime: 'onnxruntime-web 1.30.0' })
   expect(engine.startMs).toBeGreaterThan(0)
-  expect(engine.facts.selfTests).toHaveLength(3)
+  expect(engine.facts.selfTests).toHaveLength(4)
   for (const { ok, detail } of engine.facts.selfTests) expect(ok, detail).toBe(true)
 })
 
