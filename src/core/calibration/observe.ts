@@ -1,0 +1,91 @@
+// Looks at values inside a network while real samples run through it. What is wanted of a value (its range, a histogram, XᵀX, a mean per
+// channel) is computed by nodes that an observer adds to a copy of the model, so only small results leave the engine and no activation does.
+
+import { LabError } from '../errors/lab-error'
+import { GraphDraft } from '../model/graph-draft'
+import { onnxOpset, type Model } from '../model/model'
+import type { ValueInfo } from '../model/shape'
+import { encodeParts } from '../onnx/encode-parts'
+import type { CalibrationData, InferenceSession, PassContext } from '../pass/pass-context'
+import type { TensorValue } from '../pass/tensor-value'
+
+/** Watches one value: adds nodes that reduce it, then adds up what they give for each sample. */
+export interface Observer {
+  /** Adds nodes to `draft` in the ai.onnx version `opset` and returns the values to read, with their types. */
+  attach(draft: GraphDraft, opset: number): readonly ValueInfo[]
+  /** The values of one sample in the order of `attach`. `position` counts the samples of this call from 0. */
+  fold(results: readonly TensorValue[], position: number): void
+}
+
+export type ObservationContext = Pick<PassContext, 'infer' | 'checkpoint' | 'progress'>
+
+/**
+ * Runs the samples `indices` through one session, sample by sample, and hands each observer its results. Samples may differ in shape.
+ * `context.progress` goes from 0 to 1. Throws what the engine, the data, the observers and a cancel throw; the session is closed then too.
+ */
+export async function observeValues(
+  model: Model,
+  observers: readonly Observer[],
+  data: CalibrationData,
+  indices: readonly number[],
+  context: ObservationContext,
+): Promise<void> {
+  const probe = withObservers(model, observers)
+  const session = await context.infer.open(encodeParts(probe.model))
+  try {
+    for (const [position, index] of indices.entries()) {
+      await context.checkpoint()
+      context.progress(position / indices.length, `sample ${position + 1} of ${indices.length}`)
+      await observeSample(session, await data.sample(index), probe.watched, position)
+    }
+  } finally {
+    await session.close()
+  }
+  context.progress(1, `${indices.length} samples`)
+}
+
+interface Watched {
+  readonly observer: Observer
+  readonly outputs: readonly string[]
+}
+
+function withObservers(model: Model, observers: readonly Observer[]): { model: Model; watched: readonly Watched[] } {
+  const draft = new GraphDraft(model.graph)
+  const opset = onnxOpset(model)
+  const infos: ValueInfo[] = []
+  const watched = observers.map((observer) => {
+    const added = observer.attach(draft, opset)
+    infos.push(...added)
+    return { observer, outputs: added.map(({ name }) => name) }
+  })
+  const outputs = [...model.graph.outputs, ...infos]
+  return { model: { ...model, graph: { ...draft.finish(), outputs } }, watched }
+}
+
+async function observeSample(
+  session: InferenceSession,
+  feeds: Awaited<ReturnType<CalibrationData['sample']>>,
+  watched: readonly Watched[],
+  position: number,
+): Promise<void> {
+  const results = await session.run(
+    feeds,
+    watched.flatMap(({ outputs }) => outputs),
+  )
+  for (const { observer, outputs } of watched) {
+    const values = outputs.map((name) => {
+      const value = results[name]
+      if (value) return value
+      throw new LabError('engine/failed', `The engine did not return "${name}".`, { output: name })
+    })
+    observer.fold(values, position)
+  }
+}
+
+/** `count` indices below `size` at even distances (all of them when there are fewer). Throws `recipe/needs-calibration` for no samples. */
+export function spreadIndices(size: number, count: number): number[] {
+  if (size === 0)
+    throw new LabError('recipe/needs-calibration', 'The calibration data hold no samples, one was expected.')
+  const used = Math.min(size, count)
+  return Array.from({ length: used }, (_, i) => Math.floor((i * size) / used))
+}
