@@ -12,6 +12,8 @@ import type { Tensor } from './tensor'
 /** One graph under change, with what is visible in it. */
 export interface GraphEdit extends TypeScope {
   readonly draft: GraphDraft
+  /** The graph stands in an attribute of a node of another. */
+  readonly isBody: boolean
   /** The weight behind a name, of this graph or one around it; looks through `Identity`. */
   constant(value: string): Tensor | undefined
   /** A new name that no graph around this one uses either. */
@@ -38,6 +40,7 @@ export async function mapGraphs(
     const draft = new GraphDraft(withBodies)
     const changed = await edit({
       draft,
+      isBody: outside !== NOTHING,
       type: (value) => scope.type(value),
       constant: (value) => constantIn(draft, value, outside),
       freshName: (base) => {

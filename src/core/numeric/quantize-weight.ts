@@ -9,6 +9,8 @@ export interface WeightFormat {
   readonly axis?: number | undefined
   /** Zero point in the middle of the type. Integer kernels need it for more than one channel. */
   readonly isSymmetric: boolean
+  /** One bit less, see `QuantParamOptions`. */
+  readonly reduceRange?: boolean
 }
 
 export interface WeightNames {
@@ -28,8 +30,9 @@ export interface QuantizedWeight {
 
 /** Undefined when the weight holds a NaN or an infinity. The weight must be float32 and its bytes attached. */
 export function quantizeWeight(weight: Tensor, format: WeightFormat, names: WeightNames): QuantizedWeight | undefined {
-  const { dtype, axis, isSymmetric } = format
-  const result = quantizeChannels(tensorBytes(weight), channelLayout(weight.dims, axis), dtype, isSymmetric)
+  const { dtype, axis, isSymmetric: symmetric, reduceRange = false } = format
+  const layout = channelLayout(weight.dims, axis)
+  const result = quantizeChannels(tensorBytes(weight), layout, dtype, symmetric, reduceRange)
   if (!result) return undefined
   const { values, scales, zeroPoints } = result
   const dims = axis === undefined ? [] : [scales.length]

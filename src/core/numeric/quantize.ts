@@ -183,12 +183,13 @@ export function quantizeChannels(
   layout: ChannelLayout,
   dtype: ByteDType,
   symmetric: boolean,
+  reduceRange = false,
 ): QuantizedChannels | undefined {
   const ranges = channelRanges(bytes, layout)
   if (!ranges.isFinite) return undefined
-  const middle = dtype === 'int8' ? 0 : 128
+  const { zeroPoint: middle } = quantParams(-1, 1, dtype, { symmetric: true, reduceRange })
   const params = Array.from(ranges.min, (min, channel) =>
-    quantParams(min, ranges.max[channel] as number, dtype, { symmetric }),
+    quantParams(min, ranges.max[channel] as number, dtype, { symmetric, reduceRange }),
   )
   const scales = Float32Array.from(params, ({ scale }) => scale)
   const zeroPoints = params.map(({ zeroPoint }) => (symmetric ? middle : zeroPoint))

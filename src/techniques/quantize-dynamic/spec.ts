@@ -1,13 +1,13 @@
 // Options and promises of computing with 8-bit integers whose activation ranges are measured while the model runs.
 
-import { choice, defineSpec, toggle } from '../../core/options/spec'
+import { choice, defineSpec, names, toggle } from '../../core/options/spec'
 
 export const spec = defineSpec({
   id: 'quantize-dynamic',
   label: 'Quantize dynamically',
   summary:
     'Computes in 8-bit integers; the ranges of activations are measured while the model runs, so it needs no data.',
-  version: 1,
+  version: 2,
   options: {
     weightType: choice({
       label: 'Weight type',
@@ -34,12 +34,55 @@ export const spec = defineSpec({
       help: 'They do so little arithmetic per value that measuring ranges costs more than integers save on CPUs.',
       default: false,
       advanced: true,
-      showWhen: { convolutions: true },
+      showWhen: { convolutions: true, layout: 'engine' },
     }),
     embeddings: toggle({
       label: 'Embedding tables too',
       help: 'Stores the tables of Gather as 8-bit integers; only the rows that are looked up turn back into float.',
       default: true,
+    }),
+    layout: choice({
+      label: 'Layout',
+      help: 'engine: what runs best in ONNX Runtime. reference: node for node what onnxruntime.quantization 1.30 writes.',
+      choices: ['engine', 'reference'],
+      default: 'engine',
+      advanced: true,
+    }),
+    reduceRange: toggle({
+      label: 'One bit less for weights',
+      help: 'For x64 CPUs without VNNI, whose sums of u8·s8 products saturate. WASM does not need it.',
+      default: false,
+      advanced: true,
+    }),
+    constantWeightsOnly: toggle({
+      label: 'Only products with a constant weight',
+      help: 'Off: products of two activations too, such as attention scores; both ranges are then measured each time.',
+      default: true,
+      advanced: true,
+    }),
+    subgraphs: toggle({
+      label: 'Bodies of If, Loop and Scan too',
+      help: 'Off: only nodes of the main graph are touched.',
+      default: true,
+      advanced: true,
+    }),
+    operators: names({
+      label: 'Only these operators',
+      help: 'Of MatMul, Gemm, Conv, Gather, Transpose, LSTM and Attention. Empty: all of them.',
+      of: 'operator',
+      advanced: true,
+    }),
+    nodes: names({
+      label: 'Only these nodes',
+      help: 'Names of nodes. Empty: all of them.',
+      of: 'node',
+      advanced: true,
+    }),
+    excludeNodes: names({
+      label: 'Keep these nodes in float',
+      help: 'Names of nodes that stay as they are, such as those that a sensitivity run blames.',
+      of: 'node',
+      advanced: true,
     }),
   },
   needs: { calibration: false, opset: 11 },
