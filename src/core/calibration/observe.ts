@@ -2,6 +2,7 @@
 // channel) is computed by nodes that an observer adds to a copy of the model, so only small results leave the engine and no activation does.
 
 import { LabError } from '../errors/lab-error'
+import type { Graph } from '../model/graph'
 import { GraphDraft } from '../model/graph-draft'
 import { onnxOpset, type Model } from '../model/model'
 import type { ValueInfo } from '../model/shape'
@@ -11,6 +12,8 @@ import type { TensorValue } from '../pass/tensor-value'
 
 /** Watches one value: adds nodes that reduce it, then adds up what they give for each sample. */
 export interface Observer {
+  /** Name of the value, in the main graph. */
+  readonly value: string
   /** Adds nodes to `draft` in the ai.onnx version `opset` and returns the values to read, with their types. */
   attach(draft: GraphDraft, opset: number): readonly ValueInfo[]
   /** The values of one sample in the order of `attach`. `position` counts the samples of this call from 0. */
@@ -51,15 +54,24 @@ interface Watched {
 
 function withObservers(model: Model, observers: readonly Observer[]): { model: Model; watched: readonly Watched[] } {
   const draft = new GraphDraft(model.graph)
-  const opset = onnxOpset(model)
   const infos: ValueInfo[] = []
-  const watched = observers.map((observer) => {
-    const added = observer.attach(draft, opset)
+  const watched = lastMadeFirst(observers, model.graph).map((observer) => {
+    const added = observer.attach(draft, onnxOpset(model))
     infos.push(...added)
     return { observer, outputs: added.map(({ name }) => name) }
   })
   const outputs = [...model.graph.outputs, ...infos]
   return { model: { ...model, graph: { ...draft.finish(), outputs } }, watched }
+}
+
+/**
+ * ONNX Runtime walks back from the last node that nobody reads: with the observers of early values at the end of the graph it runs them
+ * as soon as their values are there and frees those, instead of keeping every activation until the network has run.
+ */
+function lastMadeFirst(observers: readonly Observer[], { nodes }: Graph): readonly Observer[] {
+  const madeAt = new Map(nodes.flatMap(({ outputs }, position) => outputs.map((name) => [name, position] as const)))
+  const position = ({ value }: Observer): number => madeAt.get(value) ?? -1
+  return observers.toSorted((a, b) => position(b) - position(a))
 }
 
 async function observeSample(

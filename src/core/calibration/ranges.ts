@@ -11,7 +11,6 @@ import type { Observer } from './observe'
 export type Range = readonly [min: number, max: number]
 
 export interface RangeObserver extends Observer {
-  readonly value: string
   /** In the order of the samples. */
   readonly perSample: readonly Range[]
 }
