@@ -193,7 +193,8 @@ class Converter {
 
 const UNKNOWN: TypeScope = { type: () => undefined }
 
-function factsOf(graph: Graph, types: TypeScope, outside?: ValueFacts): ValueFacts {
+/** What rules ask about the values of a graph; `outside` answers for the graphs around it. */
+export function factsOf(graph: Graph, types: TypeScope, outside?: ValueFacts): ValueFacts {
   const index = indexGraph(graph)
   return {
     type: (value) => types.type(value),

@@ -22,6 +22,8 @@ export interface RuleContext {
   readonly opset: number
   /** Calls of the model's own functions. */
   isCall(node: Node): boolean
+  /** Why an operator that could be converted is to stay in float32; undefined where it is not. */
+  keeps(node: Node): string | undefined
 }
 
 /** What is known of the values that a node reads and makes. */
@@ -62,13 +64,22 @@ export function nodeRule(node: Node, values: ValueFacts, context: RuleContext): 
   }
 }
 
-function blockReason(node: Node, values: ValueFacts, { isCall }: RuleContext): string | undefined {
+/** Whether float16 changes what the operator computes: it makes float32 values and nothing holds it back. */
+export const isConverted = (node: Node, values: ValueFacts, context: RuleContext): boolean =>
+  !isOp(node, 'Constant') &&
+  subgraphs(node).length === 0 &&
+  node.outputs.some((name) => isFloat32(values, name)) &&
+  blockReason(node, values, context) === undefined
+
+function blockReason(node: Node, values: ValueFacts, { isCall, keeps }: RuleContext): string | undefined {
   if (isCall(node)) return 'it calls a function of the model, whose body is left as it is'
   if (node.domain !== '') return `operators of ${node.domain} are left as they are`
   if (node.opType.startsWith('Scatter') && stringAttribute(node, 'reduction', 'none') !== 'none') {
     return 'ONNX Runtime reduces in float32 only'
   }
   if (BLOCKED.has(node.opType)) return 'it needs the range or the precision of float32'
+  const asked = keeps(node)
+  if (asked) return asked
   for (const name of [...node.inputs, ...node.outputs]) {
     if (name === '') continue
     const type = values.type(name)
