@@ -32,8 +32,17 @@ describe('over 4 MB of weights', () => {
   bench('copy', () => void weights.slice())
   bench('float32 to float16', () => void encodeFloat16(weights))
   bench('float16 to float32', () => void decodeFloat16(halves))
-  bench('quantize per tensor', () => void quantizeChannels(bytes, channelLayout(DIMS, undefined), 'int8', true))
-  bench('quantize per channel, axis 0', () => void quantizeChannels(bytes, channelLayout(DIMS, 0), 'int8', true))
-  bench('quantize per channel, last axis', () => void quantizeChannels(bytes, channelLayout(DIMS, 1), 'int8', true))
+  bench(
+    'quantize per tensor',
+    () => void quantizeChannels(bytes, channelLayout(DIMS, undefined), 'int8', { symmetric: true }),
+  )
+  bench(
+    'quantize per channel, axis 0',
+    () => void quantizeChannels(bytes, channelLayout(DIMS, 0), 'int8', { symmetric: true }),
+  )
+  bench(
+    'quantize per channel, last axis',
+    () => void quantizeChannels(bytes, channelLayout(DIMS, 1), 'int8', { symmetric: true }),
+  )
   bench('decode and encode a model', () => void encodeParts(decodeModel(file)))
 })

@@ -55,12 +55,7 @@ describe('quantizeWith', () => {
       { x: [0, 0], q: [0, 0], scale: 1, zeroPoint: 0 },
     ]
     for (const { x, q, scale, zeroPoint } of cases) {
-      const result = quantizeChannels(
-        bytesOf(Float32Array.from(x)),
-        channelLayout([x.length], undefined),
-        'uint8',
-        false,
-      )
+      const result = quantizeChannels(bytesOf(Float32Array.from(x)), channelLayout([x.length], undefined), 'uint8', {})
       expect(result && [...result.values]).toEqual(q)
       expect(result && [result.scales[0], result.zeroPoints[0]]).toEqual([scale, zeroPoint])
     }
@@ -72,12 +67,13 @@ describe('quantizeWith', () => {
     fc.assert(
       fc.property(run, ({ dims, axis, offset, signed, seed }) => {
         const layout = channelLayout(dims, axis < dims.length ? axis : undefined)
+        const inner = axis < dims.length ? dims.slice(axis + 1).reduce((product, dim) => product * dim, 1) : 1
         const count = dims.reduce((product, dim) => product * dim, 1)
         const values = Float32Array.from({ length: count }, (_, i) => 3 * Math.sin(seed + i * 1.7))
         const dtype = signed ? 'int8' : 'uint8'
-        const result = quantizeChannels(misaligned(values, offset), layout, dtype, signed)
+        const result = quantizeChannels(misaligned(values, offset), layout, dtype, { symmetric: signed })
         values.forEach((value, i) => {
-          const channel = Math.floor(i / layout.inner) % layout.channels
+          const channel = Math.floor(i / inner) % layout.scales
           const scale = result?.scales[channel] as number
           const zeroPoint = result?.zeroPoints[channel] as number
           expect(result?.values[i]).toBe(quantizeValue(value, dtype, { scale, zeroPoint }) + 0)
@@ -89,7 +85,7 @@ describe('quantizeWith', () => {
   it('finds the channel also where a chunk ends inside a run', () => {
     // 3 channels of 10,000 values: chunk borders fall inside channels.
     const values = Float32Array.from({ length: 30_000 }, (_, i) => (Math.floor(i / 10_000) + 1) * (i % 2 ? 1 : -1))
-    const result = quantizeChannels(misaligned(values, 1), channelLayout([3, 100, 100], 0), 'int8', true)
+    const result = quantizeChannels(misaligned(values, 1), channelLayout([3, 100, 100], 0), 'int8', { symmetric: true })
     expect(result && [...result.scales]).toEqual([1 / 127, 2 / 127, 3 / 127].map(Math.fround))
     expect(result?.values.every((q) => q === 127 || q === -127)).toBe(true)
   })
@@ -101,7 +97,7 @@ describe('channelRanges', () => {
       for (const axis of [0, 1, undefined]) {
         const bytes = bytesOf(Float32Array.of(1, 2, value, 4))
         expect(channelRanges(bytes, channelLayout([2, 2], axis)).isFinite).toBe(false)
-        expect(quantizeChannels(bytes, channelLayout([2, 2], axis), 'int8', true)).toBeUndefined()
+        expect(quantizeChannels(bytes, channelLayout([2, 2], axis), 'int8', { symmetric: true })).toBeUndefined()
       }
     }
   })
@@ -116,13 +112,15 @@ describe('quantizeChannels', () => {
   it('gives blocks along axis 0 the scales of the reference', () => {
     // Blocks of two rows of [[1, -2], [3, 4], [-5, 6], [.5, 0]], each column a block, transposed so that a block is a run.
     const blocks = Float32Array.of(1, 3, -2, 4, -5, 0.5, 6, 0)
-    const result = quantizeChannels(bytesOf(blocks), channelLayout([4, 2], 0), 'int8', true)
+    const result = quantizeChannels(bytesOf(blocks), channelLayout([4, 2], 0), 'int8', { symmetric: true })
     const scales = [0.023622047, 0.031496063, 0.039370079, 0.047244094]
     scales.forEach((scale, i) => expect(result?.scales[i]).toBeCloseTo(scale, 8))
   })
 
   it('keeps one zero point for all symmetric channels, all-zero ones too', () => {
-    const result = quantizeChannels(bytesOf(Float32Array.of(0, 0, -1, 2)), channelLayout([2, 2], 0), 'uint8', true)
+    const result = quantizeChannels(bytesOf(Float32Array.of(0, 0, -1, 2)), channelLayout([2, 2], 0), 'uint8', {
+      symmetric: true,
+    })
     expect(result?.zeroPoints).toEqual([128, 128])
     expect(result?.values.subarray(0, 2)).toEqual(Uint8Array.of(128, 128))
   })
@@ -130,8 +128,8 @@ describe('quantizeChannels', () => {
 
 describe('channelLayout', () => {
   it('counts negative axes from the end and refuses axes that do not exist', () => {
-    expect(channelLayout([2, 3, 4], -1)).toEqual({ channels: 4, inner: 1 })
-    expect(channelLayout([2, 3, 4], 1)).toEqual({ channels: 3, inner: 4 })
+    expect(channelLayout([2, 3, 4], -1)).toEqual(channelLayout([2, 3, 4], 2))
+    expect(channelLayout([2, 3, 4], 1)).toMatchObject({ scales: 3, groupSize: 4 })
     expect(() => channelLayout([2, 3], 2)).toThrowError(expect.objectContaining({ code: 'model/invalid' }))
   })
 })
