@@ -1,6 +1,7 @@
 // Owns one engine in its worker and the sessions that are open on it. Sessions are a cache: every request carries the file handles,
 // so nothing is lost when the worker ends. At any time only the models of the latest request are held.
 
+import { readSessionOptions } from '../../src/core/onnx/session-options'
 import { LabError } from '../../src/core/errors/lab-error'
 import type { Engine, EngineSession, OpenOptions } from '../../src/engines/engine'
 import type { Dataset } from '../../src/data/dataset'
@@ -92,6 +93,7 @@ export async function openModel(engine: Engine, request: SessionRequest): Promis
   const session = await engine.open(bytes, {
     optimization,
     externalData,
+    config: readSessionOptions(bytes),
     ...(freeDimensions && { freeDimensions }),
     ...(residency && { residency }),
   })

@@ -2,6 +2,7 @@
 // The host (worker, command line, test) brings inference, data, progress and cancel.
 
 import { LabError } from '../errors/lab-error'
+import { withSessionOptions } from '../onnx/session-options'
 import type { Model } from '../model/model'
 import { verifyGraph, verifyInterface } from '../model/verify-graph'
 import { withoutWeightInputs } from '../model/weight-inputs'
@@ -71,7 +72,7 @@ export async function runRecipe(
   }
   const asRun = withCalibration(recipe, calibration)
   const key = await recipeKey(asRun, modelHash, techniques.catalog)
-  return { model: current, recipe: asRun, recipeKey: key, steps, sessionOptions }
+  return { model: withSessionOptions(current, sessionOptions), recipe: asRun, recipeKey: key, steps, sessionOptions }
 }
 
 async function runStep(
