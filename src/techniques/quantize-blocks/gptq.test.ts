@@ -83,7 +83,7 @@ test.each([
   { n: 5, k: 48, blockSize: 16, bits: 4, symmetric: false },
   { n: 5, k: 48, blockSize: 16, bits: 4, symmetric: true },
   { n: 3, k: 150, blockSize: 32, bits: 4, symmetric: false },
-  { n: 2, k: 300, blockSize: 256, bits: 8, symmetric: false },
+  { n: 1, k: 270, blockSize: 256, bits: 8, symmetric: false },
   { n: 34, k: 40, blockSize: 64, bits: 2, symmetric: true },
 ] as const)('codes and scales are those of the definition: $n × $k, blocks of $blockSize, $bits bits', (shape) => {
   const rng = seededRng(shape.k)

@@ -4,8 +4,8 @@
 
 import { LabError } from '../../core/errors/lab-error'
 import { upperCholeskyOfInverse } from '../../core/numeric/linear-algebra'
-import { blockCount, type BlockAlgorithm, type BlockCodes, type BlockRequest } from './block-codes'
-import { chooseGrid, nearestCode, type Grid, type GridRules } from './gptq-grid'
+import { blockCount, type BlockAlgorithm, type BlockRequest } from './block-codes'
+import { chooseGrid, nearestCode, type GridRules } from './gptq-grid'
 
 export interface GptqOptions {
   /** Share of the mean diagonal that is added to the diagonal, 0 … 1. The paper's is 0.01. */
