@@ -11,6 +11,8 @@ const PORT = 4317
 export default defineConfig({
   testDir: 'tests/e2e',
   testMatch: '*.e2e.ts',
+  // Left to playwright.full.config.ts.
+  grepInvert: /@full/,
   timeout: 90_000,
   // Races are timed: nothing else may run beside them.
   workers: 1,

@@ -73,8 +73,12 @@ test('choose and download: an option is refused and accepted, the pair is saved,
   await expect(page.getByText(/^The recipe holds/).locator('.mono')).toHaveText(key)
 })
 
-for (const model of ['tiny-bert', 'tiny-vit', 'tiny-lstm']) {
-  test(`run: ${model} without a form, on synthetic inputs that are marked so`, async ({ page }) => {
+for (const [model, tag] of [
+  ['tiny-bert', []],
+  ['tiny-vit', ['@full']],
+  ['tiny-lstm', ['@full']],
+] as const) {
+  test(`run: ${model} without a form, on synthetic inputs that are marked so`, { tag: [...tag] }, async ({ page }) => {
     const bench = new BenchPage(page)
     await bench.open()
     await bench.openFiles(`${MODELS}/${model}.onnx`)

@@ -29,6 +29,13 @@ const TIERS = {
       needsBrowser: true,
       builds: [BUILDS.cli, BUILDS.browserHost],
     },
+    {
+      name: 'long journeys',
+      config: 'playwright.full.config.ts',
+      tool: 'playwright',
+      needsBrowser: true,
+      builds: [BUILDS.page],
+    },
   ],
 }
 
