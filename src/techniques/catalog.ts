@@ -7,10 +7,12 @@ import { spec as foldConstants } from './fold-constants/spec'
 import { spec as quantizeDynamic } from './quantize-dynamic/spec'
 import { spec as quantizeStatic } from './quantize-static/spec'
 import { spec as quantizeWeights } from './quantize-weights/spec'
+import { spec as simplifyGraph } from './simplify-graph/spec'
 
 export const catalog = {
   'fold-batch-norm': foldBatchNorm,
   'fold-constants': foldConstants,
+  'simplify-graph': simplifyGraph,
   'cast-float16': castFloat16,
   'quantize-weights': quantizeWeights,
   'quantize-dynamic': quantizeDynamic,

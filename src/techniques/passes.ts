@@ -9,10 +9,12 @@ import { apply as foldConstants } from './fold-constants/apply'
 import { apply as quantizeDynamic } from './quantize-dynamic/apply'
 import { apply as quantizeStatic } from './quantize-static/apply'
 import { apply as quantizeWeights } from './quantize-weights/apply'
+import { apply as simplifyGraph } from './simplify-graph/apply'
 
 export const passes: { readonly [K in TechniqueId]: Apply<(typeof catalog)[K]> } = {
   'fold-batch-norm': foldBatchNorm,
   'fold-constants': foldConstants,
+  'simplify-graph': simplifyGraph,
   'cast-float16': castFloat16,
   'quantize-weights': quantizeWeights,
   'quantize-dynamic': quantizeDynamic,

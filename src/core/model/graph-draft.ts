@@ -57,11 +57,19 @@ export class GraphDraft {
 
   /** Adds a weight under `tensor.name`, which must be fresh or already an initializer's (then it is replaced). */
   setInitializer(tensor: Tensor): void {
-    if (!this.#initializers.has(tensor.name) && this.#nodes.some(({ outputs }) => outputs.includes(tensor.name))) {
-      throw new LabError('pass/invariant', `"${tensor.name}" is made by a node and cannot become an initializer.`)
+    this.setInitializers([tensor])
+  }
+
+  /** `setInitializer` for many, in one sweep. */
+  setInitializers(tensors: readonly Tensor[]): void {
+    const made = new Set(this.#nodes.flatMap(({ outputs }) => outputs))
+    for (const tensor of tensors) {
+      if (!this.#initializers.has(tensor.name) && made.has(tensor.name)) {
+        throw new LabError('pass/invariant', `"${tensor.name}" is made by a node and cannot become an initializer.`)
+      }
+      this.#names.add(tensor.name)
+      this.#initializers.set(tensor.name, tensor)
     }
-    this.#names.add(tensor.name)
-    this.#initializers.set(tensor.name, tensor)
     this.#index = undefined
   }
 

@@ -11,6 +11,8 @@ import type { Tensor } from './tensor'
 
 /** One graph under change, with what is visible in it. */
 export interface GraphEdit extends TypeScope {
+  /** The graph as it was before this edit and those of its bodies: found by identity. */
+  readonly original: Graph
   readonly draft: GraphDraft
   /** The graph stands in an attribute of a node of another. */
   readonly isBody: boolean
@@ -31,7 +33,7 @@ const NOTHING: Outside = { constant: () => undefined, has: () => false }
 /** `edit` returns whether it changed anything; a graph that no edit changed stays the very same object. */
 export async function mapGraphs(
   model: Model,
-  types: InferredTypes,
+  types: Pick<InferredTypes, 'type' | 'body'>,
   edit: (graph: GraphEdit) => Promise<boolean>,
 ): Promise<Model> {
   const visit = async (graph: Graph, scope: TypeScope, outside: Outside): Promise<Graph> => {
@@ -39,6 +41,7 @@ export async function mapGraphs(
     const withBodies = await mapBodies(graph, (body) => visit(body, types.body(body) ?? UNKNOWN, inside))
     const draft = new GraphDraft(withBodies)
     const changed = await edit({
+      original: graph,
       draft,
       isBody: outside !== NOTHING,
       type: (value) => scope.type(value),

@@ -38,6 +38,12 @@ const asFields = (carried: Carried): CarriedFields => carried as unknown as Carr
 export const carriedFields = (owner: { readonly carried?: Carried }): CarriedFields | undefined =>
   owner.carried && asFields(owner.carried)
 
+/** The same without the fields of these numbers. */
+export function withoutPieces(carried: Carried, numbers: readonly number[]): Carried {
+  const fields = asFields(carried)
+  return asCarried({ ...fields, pieces: fields.pieces.filter(({ number }) => !numbers.includes(number)) })
+}
+
 /** Collects what an object must carry while its message is read. */
 export class CarriedCollector {
   readonly #pieces: Piece[] = []

@@ -6,6 +6,7 @@ import type { Graph } from '../model/graph'
 import { constantNodeTensor } from '../model/graph-index'
 import { inferShapes, type InferredTypes, type TypeScope } from '../model/infer-shapes'
 import { onnxOpset, type Model, type ModelFunction } from '../model/model'
+import { NamePool } from '../model/name-pool'
 import { subgraphs, type Attribute, type Node } from '../model/node'
 import type { Tensor } from '../model/tensor'
 import { withoutWeightInputs } from '../model/weight-inputs'
@@ -129,38 +130,4 @@ function mapBodies(node: Node, change: (body: Graph) => Graph): Node {
     }),
   )
   return { ...node, attributes }
-}
-
-/** Every name of a value or node of the model, so that a new one collides with none in any graph. */
-class NamePool {
-  readonly #taken = new Set<string>()
-
-  constructor(model: Model) {
-    this.#addGraph(model.graph)
-    for (const { inputs, nodes } of model.functions) {
-      for (const name of inputs) this.#taken.add(name)
-      this.#addNodes(nodes)
-    }
-  }
-
-  fresh(base: string): string {
-    let name = base
-    for (let suffix = 1; this.#taken.has(name); suffix++) name = `${base}_${suffix}`
-    this.#taken.add(name)
-    return name
-  }
-
-  #addGraph(graph: Graph): void {
-    for (const { name } of [...graph.inputs, ...graph.outputs]) this.#taken.add(name)
-    for (const name of graph.initializers.keys()) this.#taken.add(name)
-    for (const name of graph.sparseInitializers ?? []) this.#taken.add(name)
-    this.#addNodes(graph.nodes)
-  }
-
-  #addNodes(nodes: readonly Node[]): void {
-    for (const node of nodes) {
-      for (const name of [node.name, ...node.inputs, ...node.outputs]) this.#taken.add(name)
-      for (const { graph } of subgraphs(node)) this.#addGraph(graph)
-    }
-  }
 }

@@ -1,6 +1,7 @@
 // Computes the constant parts of a graph ahead of time and drops operators that do nothing, in the main graph and in the bodies of If, Loop
 // and Scan, round after round until nothing is left to do. The engine computes; this file decides what.
 
+import { removeDeadNodes } from '../../core/model/dead-nodes'
 import { inferShapes } from '../../core/model/infer-shapes'
 import { mapGraphs, type GraphEdit } from '../../core/model/map-graphs'
 import { onnxOpset, type Model } from '../../core/model/model'
@@ -13,7 +14,7 @@ import { acceptResults } from './accept-results'
 import { findConstantPart } from './constant-nodes'
 import { evaluate } from './evaluate'
 import { knownShapeValue } from './known-shapes'
-import { removeDeadNodes, removeNoOps } from './no-ops'
+import { removeNoOps } from './no-ops'
 import type { spec } from './spec'
 
 type Options = OptionsOf<typeof spec.options>

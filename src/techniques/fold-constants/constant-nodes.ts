@@ -3,22 +3,12 @@
 import { dtypeBytes, type KnownDType } from '../../core/model/dtype'
 import type { GraphEdit } from '../../core/model/map-graphs'
 import { subgraphs, type Node } from '../../core/model/node'
+import { isRandom } from '../../core/model/random-ops'
 import { elementCount } from '../../core/model/shape'
 import { tensorSizeBytes, type Tensor } from '../../core/model/tensor'
 
-/** Different on every run, or (`DequantizeLinear`) a stored tensor that compression made small and folding would blow up again. */
-const NEVER = new Set([
-  'RandomNormal',
-  'RandomNormalLike',
-  'RandomUniform',
-  'RandomUniformLike',
-  'Multinomial',
-  'Bernoulli',
-  'Dropout',
-  'Constant',
-  'Identity',
-  'DequantizeLinear',
-])
+/** Stored as they are already, and `DequantizeLinear`: a tensor that compression made small, which folding would blow up again. */
+const NEVER = new Set(['Constant', 'Identity', 'DequantizeLinear'])
 
 /** Element types that an engine takes in and gives out. */
 const RUNNABLE: ReadonlySet<string> = new Set<KnownDType>([
@@ -82,7 +72,7 @@ const bytesOfAll = (names: ReadonlySet<string>, constants: ReadonlyMap<string, T
   }, 0)
 
 function isFoldable(node: Node, graph: GraphEdit): boolean {
-  if (node.domain !== '' || NEVER.has(node.opType) || subgraphs(node).length > 0) return false
+  if (node.domain !== '' || NEVER.has(node.opType) || isRandom(node) || subgraphs(node).length > 0) return false
   return node.outputs.every((output) => {
     const type = output === '' ? undefined : graph.type(output)
     return !type || (type.kind === 'tensor' && RUNNABLE.has(type.dtype))

@@ -1,7 +1,6 @@
-// Operators that hand their input through unchanged, and operators that nothing depends on: finds and removes them.
+// Operators that hand their input through unchanged: finds and removes them.
 
 import type { GraphDraft } from '../../core/model/graph-draft'
-import { valuesRead } from '../../core/model/graph-index'
 import type { GraphEdit } from '../../core/model/map-graphs'
 import { dtypeFromCode } from '../../core/model/dtype'
 import { intAttribute, intsAttribute, type Node } from '../../core/model/node'
@@ -18,24 +17,6 @@ export function removeNoOps(graph: GraphEdit, opset: number): readonly Node[] {
     if (bypass(draft, node)) removed.push(node)
   }
   return removed
-}
-
-/** Removes nodes none of whose outputs reach an output of the graph, and returns them. */
-export function removeDeadNodes(draft: GraphDraft): readonly Node[] {
-  const { index, nodes } = draft
-  const live = new Set<Node>()
-  const pending = nodes.filter((node) => node.outputs.some((name) => index.isOutput(name)))
-  for (let node = pending.pop(); node; node = pending.pop()) {
-    if (live.has(node)) continue
-    live.add(node)
-    for (const name of valuesRead(node)) {
-      const producer = index.producer(name)
-      if (producer) pending.push(producer)
-    }
-  }
-  const dead = nodes.filter((node) => !live.has(node))
-  if (dead.length > 0) draft.mapNodes((node) => (live.has(node) ? node : undefined))
-  return dead
 }
 
 function isNoOp(node: Node, graph: GraphEdit, opset: number): boolean {
