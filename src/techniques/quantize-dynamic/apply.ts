@@ -1,58 +1,73 @@
-// Computes MatMul, Gemm, Conv and embedding lookups in 8-bit integers. Weights are quantized here, activations while the model runs
+// Computes MatMul, Gemm, Conv, LSTM and embedding lookups in 8-bit integers. Weights are quantized here, activations while the model runs
 // (DynamicQuantizeLinear), so no data is needed. Read plan.ts for which nodes are taken, integer-nodes.ts for what they become.
 
 import type { Graph } from '../../core/model/graph'
 import { inferShapes } from '../../core/model/infer-shapes'
 import { mapGraphs } from '../../core/model/map-graphs'
+import type { Model } from '../../core/model/model'
 import { nodeLabel, subgraphs } from '../../core/model/node'
 import { raiseOpset } from '../../core/onnx/raise-opset'
 import type { Apply, Note } from '../../core/pass/technique'
-import { IntegerNodes } from './integer-nodes'
-import { planDynamic, type PlannedNode } from './plan'
+import { IntegerNodes, MICROSOFT } from './integer-nodes'
+import { checkOperators, planDynamic, type DynamicOptions, type PlannedNode } from './plan'
 import { spec } from './spec'
 
 export const apply: Apply<typeof spec> = async (model, options, context) => {
-  const notes: Note[] = []
+  checkOperators(options)
+  const notes: Note[] = unknownNames(model.graph, options)
   const raised = raiseOpset(model, spec.needs.opset)
-  const total = Math.max(countNodes(raised.graph), 1)
+  const total = Math.max(allNodes(raised.graph).length, 1)
+  const kinds = new Set<PlannedNode['kind']>()
   let done = 0
-  let changed = false
   const quantized = await mapGraphs(raised, inferShapes(raised), async (edit) => {
-    const plan = planDynamic(edit.draft.nodes, (value) => edit.constant(value), options)
+    if (edit.isBody && !options.subgraphs) return false
+    const plan = planDynamic(edit.draft.nodes, edit, options)
     notes.push(...plan.notes)
     const writer = new IntegerNodes(edit, options)
     for (const planned of plan.nodes) {
       await context.checkpoint()
       context.progress(done++ / total, nodeLabel(planned.node))
       const isDone = writer.replace(planned)
-      changed ||= isDone
+      if (isDone) kinds.add(planned.kind)
       notes.push(noteOn(planned, isDone))
     }
+    writer.finish()
     // Also after a body changed: it may have been the last reader of a weight out here.
-    return changed
+    return kinds.size > 0
   })
   context.progress(1, 'done')
-  if (!changed) return { model, notes: [...notes, NOTHING_TO_DO] }
-  return { model: quantized, notes }
+  if (kinds.size === 0) return { model, notes: [...notes, NOTHING_TO_DO] }
+  return { model: kinds.has('LSTM') ? withMicrosoft(quantized) : quantized, notes }
 }
 
-/** Nodes of the model, bodies included: the upper bound of the work, for the progress bar. */
-function countNodes(graph: Graph): number {
-  return graph.nodes.reduce(
-    (sum, node) => sum + 1 + subgraphs(node).reduce((inner, body) => inner + countNodes(body.graph), 0),
-    0,
-  )
+const allNodes = (graph: Graph): Graph['nodes'] =>
+  graph.nodes.flatMap((node) => [node, ...subgraphs(node).flatMap((body) => allNodes(body.graph))])
+
+const withMicrosoft = (model: Model): Model =>
+  model.opsets.has(MICROSOFT) ? model : { ...model, opsets: new Map(model.opsets).set(MICROSOFT, 1) }
+
+/** A step before this one may have fused or renamed what the person named. */
+function unknownNames(graph: Graph, { nodes, excludeNodes }: DynamicOptions): Note[] {
+  const wanted = [...nodes, ...excludeNodes]
+  if (wanted.length === 0) return []
+  const known = new Set(allNodes(graph).flatMap((node) => [node.name, nodeLabel(node)]))
+  return wanted
+    .filter((name) => !known.has(name))
+    .map((subject) => ({ kind: 'warning', subject, text: `There is no node "${subject}" at this step.` }))
 }
 
-function noteOn({ node, kind, weight }: PlannedNode, isDone: boolean): Note {
-  const subject = nodeLabel(node)
-  const text = isDone
-    ? `${kind} "${subject}" computes with 8-bit integers.`
-    : `${kind} "${subject}" stays in float: its weight "${weight.name}" holds values that are not finite.`
-  return { kind: isDone ? 'changed' : 'skipped', subject, text }
+function noteOn(planned: PlannedNode, isDone: boolean): Note {
+  const subject = nodeLabel(planned.node)
+  const label = `${planned.node.opType} "${subject}"`
+  if (isDone) {
+    const what = planned.kind === 'Transpose' ? 'moves' : 'computes with'
+    return { kind: 'changed', subject, text: `${label} ${what} 8-bit integers.` }
+  }
+  const which = 'weight' in planned ? `a weight, like "${planned.weight.name}",` : 'its input'
+  return { kind: 'skipped', subject, text: `${label} stays in float: ${which} holds values that are not finite.` }
 }
 
 const NOTHING_TO_DO: Note = {
   kind: 'skipped',
-  text: 'No MatMul, Gemm, Conv or lookup with a constant float32 weight was found, so the model is unchanged.',
+  text: 'No MatMul, Gemm, Conv, LSTM or lookup with a constant float32 weight was found, so the model is unchanged.',
 }

@@ -1,41 +1,19 @@
 // Writes the integer form of one node into a graph draft:
 //   y = Cast(MatMulInteger(xq, wq, x_zero, w_zero)) · (x_scale · w_scale) [+ bias], with (xq, x_scale, x_zero) = DynamicQuantizeLinear(x)
-// in the exact shape that ONNX Runtime fuses into one kernel. Quantized inputs and weights are shared between the nodes of a graph.
+// in the exact shape that ONNX Runtime fuses into one kernel, with the names of onnxruntime.quantization.
 
 import type { GraphEdit } from '../../core/model/map-graphs'
 import { attributes, floatAttribute, intAttribute, nodeLabel, type Attribute, type Node } from '../../core/model/node'
 import { dtypeCode } from '../../core/model/dtype'
 import { makeTensor, tensorBytes, viewAs, type Tensor } from '../../core/model/tensor'
-import { quantizeWeight } from '../../core/numeric/quantize-weight'
+import { IntegerValues, type Triple, type WeightLayout } from './integer-values'
 import type { DynamicOptions, PlannedNode } from './plan'
-import { transposeBytes } from './transpose-bytes'
-
-/** Names of the three tensors that stand for one float tensor. */
-interface Triple {
-  readonly values: string
-  readonly scale: string
-  readonly zeroPoint: string
-}
-
-interface WeightLayout {
-  readonly axis: number | undefined
-  /** Kernels take one zero point per column of a matrix, but only one for the channels of anything else. */
-  readonly hasChannelZeroPoints?: boolean
-  /** Where the integers must have zero point 0; else the type of the options. */
-  readonly dtype?: 'int8'
-  /** Stored as uint8, int8 shifted by 128: the same numbers, and the only form with a fast kernel of ConvInteger in WASM. */
-  readonly isUnsigned?: boolean
-  /** The weight is [N, K] and must become [K, N]. */
-  readonly isTransposed?: boolean
-  /** Shape of the scales, where a vector would not broadcast along the right axis. */
-  readonly scaleDims?: readonly number[]
-  /** Multiplies the scales. */
-  readonly factor?: number
-}
 
 interface Product {
   readonly opType: 'MatMulInteger' | 'ConvInteger'
   readonly attributes?: ReadonlyMap<string, Attribute>
+  /** Of the node in the file; empty where that has none. */
+  readonly name: string
   readonly input: string
   readonly weight: Triple
   readonly output: string
@@ -44,87 +22,145 @@ interface Product {
 export class IntegerNodes {
   readonly #edit: GraphEdit
   readonly #options: DynamicOptions
-  readonly #inputs = new Map<string, Triple>()
-  readonly #weights = new Map<string, Triple | undefined>()
+  readonly #values: IntegerValues
 
   constructor(edit: GraphEdit, options: DynamicOptions) {
     this.#edit = edit
     this.#options = options
+    this.#values = new IntegerValues(edit, options)
   }
 
   /** Replaces the node; false, with nothing changed, when its weight holds values that are not finite. */
-  replace({ kind, node, weight }: PlannedNode): boolean {
+  replace(planned: PlannedNode): boolean {
+    const { kind, node } = planned
     switch (kind) {
       case 'MatMul':
-        return this.#matMul(node, weight)
+        return this.#matMul(node, planned.weight)
+      case 'Product':
+        return this.#activationProduct(node)
       case 'Gemm':
-        return this.#gemm(node, weight)
+        return this.#gemm(node, planned.weight)
       case 'Conv':
-        return this.#conv(node, weight)
+        return this.#conv(node, planned.weight)
       case 'Gather':
-        return this.#gather(node, weight)
+        return planned.isByRow ? this.#gatherRows(node, planned.weight) : this.#gather(node, planned.weight)
+      case 'LSTM':
+        return this.#lstm(node, planned.weight, planned.recurrence)
+      case 'Transpose':
+        return this.#transpose(node)
       default:
         return kind satisfies never
     }
+  }
+
+  /** After the last node: floats that are still read come back. */
+  finish(): void {
+    this.#values.restoreFloats()
   }
 
   get #isPerChannel(): boolean {
     return this.#options.granularity === 'channel'
   }
 
+  get #isReference(): boolean {
+    return this.#options.layout === 'reference'
+  }
+
   #matMul(node: Node, tensor: Tensor): boolean {
     const { length: rank } = tensor.dims
-    const axis = this.#isPerChannel ? rank - 1 : undefined
-    const weight = this.#weight(tensor, { axis, hasChannelZeroPoints: rank === 2 })
+    const weight = this.#values.weight(tensor, this.#columns(rank - 1, rank === 2 ? tensor.dims[1] : undefined))
     if (!weight) return false
+    const [input = ''] = node.inputs
+    const [output = ''] = node.outputs
     this.#edit.draft.removeNode(node)
-    this.#product(node, { opType: 'MatMulInteger', input: node.inputs[0] ?? '', weight, output: node.outputs[0] ?? '' })
+    this.#product({ opType: 'MatMulInteger', name: node.name, input, weight, output })
+    return true
+  }
+
+  /** Scales along `axis`; `columns` is how many there are where the kernel takes a zero point for each. */
+  #columns(axis: number, columns: number | undefined): WeightLayout {
+    if (!this.#isPerChannel) return { axis: undefined }
+    const isOneEnough = this.#options.weightType === 'int8' && !this.#isReference
+    return { axis, ...(columns !== undefined && !isOneEnough && { zeroPointDims: [columns] }) }
+  }
+
+  #activationProduct(node: Node): boolean {
+    const [input = '', right = ''] = node.inputs
+    const [output = ''] = node.outputs
+    this.#edit.draft.removeNode(node)
+    const weight = this.#values.activation(right)
+    this.#product({ opType: 'MatMulInteger', name: node.name, input, weight, output })
     return true
   }
 
   #gemm(node: Node, tensor: Tensor): boolean {
     const isTransposed = intAttribute(node, 'transB', 0) !== 0
-    const weight = this.#weight(tensor, {
-      axis: this.#isPerChannel ? (isTransposed ? 0 : 1) : undefined,
-      hasChannelZeroPoints: true,
+    const axis = isTransposed ? 0 : 1
+    const weight = this.#values.weight(tensor, {
+      ...this.#columns(axis, tensor.dims[axis]),
       isTransposed,
       factor: floatAttribute(node, 'alpha', 1),
     })
     if (!weight) return false
     const bias = this.#scaledBias(node)
+    const [input = ''] = node.inputs
+    const [output = ''] = node.outputs
     this.#edit.draft.removeNode(node)
-    this.#withBias(node, bias, (output) =>
-      this.#product(node, { opType: 'MatMulInteger', input: node.inputs[0] ?? '', weight, output }),
-    )
+    const name = node.name === '' ? '' : `${node.name}_MatMul`
+    const product = bias === undefined ? output : this.#edit.freshName(`${output}_MatMul`)
+    this.#product({ opType: 'MatMulInteger', name, input, weight, output: product })
+    if (bias !== undefined) this.#add(node.name === '' ? `${output}_Add` : `${node.name}_Add`, product, bias, output)
     return true
   }
 
   #conv(node: Node, tensor: Tensor): boolean {
     const [outputs = 0, , ...kernel] = tensor.dims
     const scaleDims = [outputs, ...kernel.map(() => 1)]
-    const scales = this.#isPerChannel ? { axis: 0, scaleDims } : { axis: undefined }
-    const weight = this.#weight(tensor, { ...scales, isUnsigned: true })
+    const scales = this.#isPerChannel && !this.#isReference ? { axis: 0, scaleDims } : { axis: undefined }
+    const weight = this.#values.weight(tensor, { ...scales, isUnsigned: !this.#isReference })
     if (!weight) return false
+    const [output = ''] = node.outputs
     const bias = this.#channelBias(node, scaleDims)
+    const [input = ''] = node.inputs
     this.#edit.draft.removeNode(node)
-    this.#withBias(node, bias, (output) =>
-      this.#product(node, {
-        opType: 'ConvInteger',
-        attributes: node.attributes,
-        input: node.inputs[0] ?? '',
-        weight,
-        output,
-      }),
-    )
+    const product = bias === undefined ? output : this.#edit.freshName(`${output}quant_scaled_output`)
+    const { name, attributes: own } = node
+    this.#product({ opType: 'ConvInteger', attributes: own, name, input, weight, output: product })
+    if (bias !== undefined) this.#add(`${output}_bias_add`, product, bias, output)
     return true
   }
 
-  /** Looks rows up as integers and turns only those into float. One scale per row needs a table of rows: rank 2, axis 0. */
+  /** Looks up integers with one scale for the whole table: the answer stays in integers as long as its readers can take it. */
   #gather(node: Node, table: Tensor): boolean {
-    const isByRow = this.#isPerChannel && table.dims.length === 2 && intAttribute(node, 'axis', 0) === 0
-    const weight = isByRow
-      ? this.#weight(table, { axis: 0, dtype: 'int8', scaleDims: [table.dims[0] ?? 0, 1] })
-      : this.#weight(table, { axis: undefined })
+    const weight = this.#values.weight(table, { axis: undefined, dtype: 'uint8', isActivation: true })
+    if (!weight) return false
+    const [, indices = ''] = node.inputs
+    this.#move(node, { ...weight, inputs: [weight.values, indices] })
+    return true
+  }
+
+  #transpose(node: Node): boolean {
+    const known = this.#values.known(node.inputs[0] ?? '')
+    if (!known) return false
+    this.#move(node, { ...known, inputs: [known.values] })
+    return true
+  }
+
+  /** The same operator on integers: its output has the scale and zero point of its input. */
+  #move(
+    node: Node,
+    { inputs, scale, zeroPoint }: Omit<Triple, 'values'> & { readonly inputs: readonly string[] },
+  ): void {
+    const { draft, freshName } = this.#edit
+    const [output = ''] = node.outputs
+    const values = freshName(`${output}_quantized`)
+    draft.replaceNode(node, { ...node, inputs, outputs: [values] })
+    this.#values.setIntegers(output, { values, scale, zeroPoint })
+  }
+
+  /** Looks rows of int8 up together with their scales, and turns only those rows into float. */
+  #gatherRows(node: Node, table: Tensor): boolean {
+    const weight = this.#values.weight(table, { axis: 0, dtype: 'int8', scaleDims: [table.dims[0] ?? 0, 1] })
     if (!weight) return false
     const { draft, freshName } = this.#edit
     const [, indices = ''] = node.inputs
@@ -132,92 +168,60 @@ export class IntegerNodes {
     draft.removeNode(node)
     const rows = freshName(`${output}_quantized`)
     draft.addNode({ ...node, name: `${node.name}_quant`, inputs: [weight.values, indices], outputs: [rows] })
-    if (!isByRow) {
-      const inputs = [rows, weight.scale, weight.zeroPoint]
-      draft.addNode({ opType: 'DequantizeLinear', name: `${output}_DequantizeLinear`, inputs, outputs: [output] })
-      return true
-    }
     const scales = freshName(`${output}_scale`)
     draft.addNode({ ...node, name: `${node.name}_scale`, inputs: [weight.scale, indices], outputs: [scales] })
-    this.#restore(node, rows, scales, output)
+    this.#restore(`${nodeLabel(node)}_quant_output_scale_mul`, rows, scales, output)
     return true
   }
 
-  /** DynamicQuantizeLinear of an activation, made once for all its readers. */
-  #input(name: string): Triple {
-    const known = this.#inputs.get(name)
-    if (known) return known
-    const triple = this.#names(name)
-    this.#edit.draft.addNode({
-      opType: 'DynamicQuantizeLinear',
-      name: `${name}_QuantizeLinear`,
-      inputs: [name],
-      outputs: [triple.values, triple.scale, triple.zeroPoint],
-    })
-    this.#inputs.set(name, triple)
-    return triple
-  }
-
-  /** Quantizes a weight, once for all its readers of the same layout. */
-  #weight(tensor: Tensor, layout: WeightLayout): Triple | undefined {
-    const key = JSON.stringify([tensor.name, layout])
-    if (this.#weights.has(key)) return this.#weights.get(key)
-    const triple = this.#storeWeight(tensor, layout)
-    this.#weights.set(key, triple)
-    return triple
-  }
-
-  #storeWeight(tensor: Tensor, layout: WeightLayout): Triple | undefined {
-    const { axis, dtype = this.#options.weightType, isTransposed = false, scaleDims, factor = 1 } = layout
-    const hasOneZeroPoint = axis !== undefined && !layout.hasChannelZeroPoints
-    const names = this.#names(tensor.name)
-    const format = { dtype, axis, isSymmetric: dtype === 'int8' || hasOneZeroPoint }
-    const parts = quantizeWeight(tensor, format, { ...names, quantized: names.values })
-    if (!parts) return undefined
+  /** com.microsoft DynamicQuantizeLSTM: X, W, R, B, lengths, h0, c0, P, then scale and zero point of W and of R; W and R as [directions, in, 4·hidden]. */
+  #lstm(node: Node, inputWeight: Tensor, recurrence: Tensor): boolean {
+    const weights = [inputWeight, recurrence].map((tensor) => this.#values.weight(tensor, this.#gates(tensor)))
+    const [w, r] = weights
+    if (!w || !r) return false
+    const [input = '', , , ...rest] = node.inputs
+    const optional = Array.from({ length: 5 }, (_, i) => rest[i] ?? '')
+    const inputs = [input, w.values, r.values, ...optional, w.scale, w.zeroPoint, r.scale, r.zeroPoint]
     const { draft } = this.#edit
-    const shift = layout.isUnsigned && dtype === 'int8' ? asUint8 : (part: Tensor) => part
-    draft.setInitializer(shift(isTransposed ? transposeBytes(parts.quantized) : parts.quantized))
-    const scales = viewAs(tensorBytes(parts.scale), Float32Array).map((scale) => scale * factor)
-    draft.setInitializer(makeTensor(names.scale, 'float32', scaleDims ?? parts.scale.dims, scales))
-    // Equal in all channels where it is in the middle: then the scalar form, which every kernel takes.
-    const zero = makeTensor(names.zeroPoint, dtype, [], tensorBytes(parts.zeroPoint).slice(0, 1))
-    draft.setInitializer(shift(format.isSymmetric ? zero : parts.zeroPoint))
-    return names
+    draft.removeNode(node)
+    draft.addNode({
+      opType: 'DynamicQuantizeLSTM',
+      domain: MICROSOFT,
+      name: `${nodeLabel(node)}_quant`,
+      inputs,
+      outputs: node.outputs,
+      attributes: new Map([...node.attributes].filter(([name]) => name !== 'layout')),
+    })
+    return true
   }
 
-  #names(base: string): Triple {
-    const { freshName } = this.#edit
-    return {
-      values: freshName(`${base}_quantized`),
-      scale: freshName(`${base}_scale`),
-      zeroPoint: freshName(`${base}_zero_point`),
-    }
+  /** int8 with a scale per gate row of each direction, or per direction. */
+  #gates({ dims }: Tensor): WeightLayout {
+    const [directions = 0, rows = 0, columns = 0] = dims
+    const scaleDims = this.#isPerChannel ? [directions, rows] : [directions]
+    const viewDims = this.#isPerChannel ? [directions * rows, columns] : [directions, rows * columns]
+    return { axis: 0, viewDims, dtype: 'int8', isTransposed: true, scaleDims, zeroPointDims: scaleDims }
   }
 
-  #product(node: Node, { opType, attributes: own, input, weight, output }: Product): void {
+  #product({ opType, attributes: own, name, input, weight, output }: Product): void {
     const { draft, freshName } = this.#edit
-    const x = this.#input(input)
-    const name = nodeLabel(node)
+    const x = this.#values.activation(input)
     const sums = freshName(`${output}_output_quantized`)
+    const base = name === '' ? `${x.scale}_${weight.scale}_mul` : `${name}_quant_scales_mul`
     draft.addNode({
       opType,
-      name: `${name}_quant`,
+      name: `${name || output}_quant`,
       inputs: [x.values, weight.values, x.zeroPoint, weight.zeroPoint],
       outputs: [sums],
       ...(own && { attributes: own }),
     })
-    const scales = freshName(`${name}_quant_scales_mul_0`)
-    draft.addNode({
-      opType: 'Mul',
-      name: `${name}_quant_scales_mul`,
-      inputs: [x.scale, weight.scale],
-      outputs: [scales],
-    })
-    this.#restore(node, sums, scales, output)
+    const scales = freshName(`${base}:0`)
+    draft.addNode({ opType: 'Mul', name: base, inputs: [x.scale, weight.scale], outputs: [scales] })
+    this.#restore(`${name || output}_quant_output_scale_mul`, sums, scales, output)
   }
 
   /** output = float(integers) · scales */
-  #restore(node: Node, integers: string, scales: string, output: string): void {
+  #restore(name: string, integers: string, scales: string, output: string): void {
     const { draft, freshName } = this.#edit
     const cast = freshName(`${integers}_cast_output`)
     draft.addNode({
@@ -227,17 +231,11 @@ export class IntegerNodes {
       outputs: [cast],
       attributes: attributes({ to: dtypeCode('float32') }),
     })
-    const name = `${nodeLabel(node)}_quant_output_scale_mul`
     draft.addNode({ opType: 'Mul', name, inputs: [cast, scales], outputs: [output] })
   }
 
-  #withBias(node: Node, bias: string | undefined, emit: (output: string) => void): void {
-    const { draft, freshName } = this.#edit
-    const [output = ''] = node.outputs
-    if (bias === undefined) return emit(output)
-    const product = freshName(`${output}_MatMul`)
-    emit(product)
-    draft.addNode({ opType: 'Add', name: `${output}_bias_add`, inputs: [product, bias], outputs: [output] })
+  #add(name: string, product: string, bias: string, output: string): void {
+    this.#edit.draft.addNode({ opType: 'Add', name, inputs: [product, bias], outputs: [output] })
   }
 
   /** Name of beta·C of a Gemm; undefined when there is none. */
@@ -265,24 +263,19 @@ export class IntegerNodes {
     const bias = node.inputs[2] ?? ''
     if (bias === '') return undefined
     const { draft, freshName, constant } = this.#edit
-    const reshaped = freshName(`${bias}_reshape_output`)
+    const [output = ''] = node.outputs
+    const reshaped = freshName(`${output}_bias_reshape_output`)
     const tensor = constant(bias)
     if (tensor) {
       draft.setInitializer({ name: reshaped, dtype: tensor.dtype, dims, data: tensor.data })
       return reshaped
     }
-    const shape = freshName(`${bias}_reshape_shape`)
+    const shape = freshName(`${output}_bias_reshape_shape`)
     draft.setInitializer(makeTensor(shape, 'int64', [dims.length], BigInt64Array.from(dims, BigInt)))
-    draft.addNode({ opType: 'Reshape', name: `${bias}_reshape`, inputs: [bias, shape], outputs: [reshaped] })
+    draft.addNode({ opType: 'Reshape', name: `${output}_bias_reshape`, inputs: [bias, shape], outputs: [reshaped] })
     return reshaped
   }
 }
 
-/** int8 → uint8 by adding 128, which flips the highest bit. */
-const asUint8 = (part: Tensor): Tensor =>
-  makeTensor(
-    part.name,
-    'uint8',
-    part.dims,
-    tensorBytes(part).map((byte) => byte ^ 0x80),
-  )
+/** Domain of ONNX Runtime's own operators, at version 1. */
+export const MICROSOFT = 'com.microsoft'

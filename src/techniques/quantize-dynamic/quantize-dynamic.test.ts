@@ -1,28 +1,34 @@
 import { describe, expect, it } from 'vitest'
 import { buildGraph, buildModel, node, tensor } from '../../../tests/fixtures/build-model'
 import { floats, numbersOf, runModel } from '../../../tests/fixtures/run-model'
+import { numbersIn } from '../../../tests/fixtures/tensor-numbers'
 import { testContext } from '../../../tests/fixtures/test-context'
 import { LabError } from '../../core/errors/lab-error'
 import type { Model } from '../../core/model/model'
 import { float } from '../../core/model/node'
+import { defaultOptions } from '../../core/options/parse-options'
 import { measureError } from '../../core/numeric/error-metrics'
 import { seededRng } from '../../core/numeric/rng'
 import { verifyGraph, verifyInterface } from '../../core/model/verify-graph'
 import { encodeParts } from '../../core/onnx/encode-parts'
 import { apply } from './apply'
 import type { DynamicOptions } from './plan'
-import { integerProduct } from './reference'
+import { integerProduct, quantizeLikeEngine } from './reference'
+import { spec } from './spec'
 
-const DEFAULTS: DynamicOptions = {
-  weightType: 'int8',
-  granularity: 'channel',
-  convolutions: true,
-  depthwise: false,
-  embeddings: true,
-}
+const DEFAULTS: DynamicOptions = defaultOptions(spec.options)
 
 /** Of a layer with normally distributed weights and inputs. */
 const MIN_SQNR_DB = 35
+/** Of an LSTM: errors of five steps add up. */
+const MIN_LSTM_SQNR_DB = 25
+/** Conformance C14 of the specification: input, integers, scale, zero point. */
+const C14: readonly (readonly [readonly number[], readonly number[], number, number])[] = [
+  [[0, 2, -3, -2.5, 1.34, 0.5], [153, 255, 0, 26, 221, 179], 0.019607843831181526, 153],
+  [[-1, -2.1, -1.3, -2.5, -3.34, -4], [191, 121, 172, 96, 42, 0], 0.01568627543747425, 255],
+  [[1, 2.1, 1.3, 2.5, 3.34, 4], [64, 134, 83, 159, 213, 255], 0.01568627543747425, 0],
+  [[0, 0, 0], [0, 0, 0], 1, 0],
+]
 /** Against the float64 twin, relative to the largest answer: the sums are exact integers, so only the last products round. */
 const MAX_REFERENCE_ERROR = 5e-7
 /** Of one element of a product, relative to the product of the norms of its row and column. */
@@ -256,6 +262,190 @@ describe('quantize-dynamic', () => {
     expect(await sqnr(model, { c, x }, DEFAULTS)).toBeGreaterThan(MIN_SQNR_DB)
     const { model: quantized } = await apply(model, DEFAULTS, testContext())
     expect(quantized.graph.initializers.has('w')).toBe(false)
+    expect((await apply(model, { ...DEFAULTS, subgraphs: false }, testContext())).model).toBe(model)
+  })
+
+  it('follows conformance C13: structure, a shared input, a product of activations, a Gemm with alpha', async () => {
+    const model = buildModel({
+      inputs: { x: ['float32', [4, 32]], z: ['float32', [24, 3]] },
+      outputs: { y: ['float32'], u: ['float32'], p: ['float32'], q: ['float32'] },
+      initializers: {
+        w: tensor('float32', [24, 32], random(768, 1)),
+        b: tensor('float32', [24], random(24, 2)),
+        v: tensor('float32', [32, 8], random(256, 3)),
+      },
+      nodes: [
+        node('Gemm', ['x', 'w', 'b'], ['y'], { transB: 1 }),
+        node('MatMul', ['x', 'v'], ['u']),
+        node('MatMul', ['y', 'z'], ['p']),
+        node('Gemm', ['x', 'v'], ['q'], { alpha: float(0.5) }),
+      ],
+    })
+    const { model: quantized } = await apply(model, { ...DEFAULTS, layout: 'reference' }, testContext())
+    const made = opsOf(quantized).toSorted()
+    const product = ['MatMulInteger', 'Cast', 'Mul', 'Mul']
+    const expected = ['DynamicQuantizeLinear', ...product, 'Add', ...product, 'MatMul', 'Gemm']
+    expect(made).toEqual(expected.toSorted())
+    const { initializers } = quantized.graph
+    expect(initializers.get('w_quantized')).toMatchObject({ dtype: 'int8', dims: [32, 24] })
+    expect(numbersIn(initializers.get('w_zero_point'))).toEqual(Array(24).fill(0))
+    expect(Math.max(...numbersIn(initializers.get('w_quantized')).map(Math.abs))).toBe(127)
+  })
+
+  it.each(C14)(
+    'follows conformance C14 in the engine and in the reference twin: %j',
+    async (x, q, scale, zeroPoint) => {
+      const model = buildModel({
+        inputs: { x: ['float32', [x.length]] },
+        outputs: { q: ['uint8'], s: ['float32'], z: ['uint8'] },
+        nodes: [node('DynamicQuantizeLinear', ['x'], ['q', 's', 'z'])],
+      })
+      const made = await runModel(model, { x: floats([x.length], x) })
+      expect(['q', 's', 'z'].map((name) => numbersOf(made, name))).toEqual([q, [scale], [zeroPoint]])
+      expect(quantizeLikeEngine(x)).toEqual({ q, scale, zeroPoint })
+    },
+  )
+
+  const lstm = (attributes: Parameters<typeof node>[3], rest: string[] = []): Model => {
+    const directions = 2
+    return buildModel({
+      inputs: { x: ['float32', [5, 2, 12]] },
+      outputs: { y: ['float32'], yh: ['float32'], yc: ['float32'] },
+      initializers: {
+        w: tensor('float32', [directions, 64, 12], random(directions * 64 * 12, 1)),
+        r: tensor(
+          'float32',
+          [directions, 64, 16],
+          random(directions * 64 * 16, 2).map((v) => v / 4),
+        ),
+        b: tensor('float32', [directions, 128], random(directions * 128, 3)),
+        n: tensor('int32', [2], [4, 5]),
+        h: tensor('float32', [directions, 2, 16], random(directions * 32, 4)),
+        c: tensor('float32', [directions, 2, 16], random(directions * 32, 5)),
+        p: tensor('float32', [directions, 48], random(directions * 48, 6)),
+      },
+      nodes: [
+        node('LSTM', ['x', 'w', 'r', ...rest], ['y', 'yh', 'yc'], {
+          hidden_size: 16,
+          direction: 'bidirectional',
+          ...attributes,
+        }),
+      ],
+    })
+  }
+
+  it('keeps the answers of LSTM, with lengths, initial states and peepholes too', async () => {
+    const input = { x: floats([5, 2, 12], random(120, 9)) }
+    for (const granularity of ['channel', 'tensor'] as const) {
+      for (const rest of [[], ['b', 'n', 'h', 'c', 'p']]) {
+        const model = lstm({}, rest)
+        expect(await sqnr(model, input, { ...DEFAULTS, granularity })).toBeGreaterThan(MIN_LSTM_SQNR_DB)
+      }
+    }
+    const { model } = await apply(lstm({ layout: 0 }, ['', 'n']), DEFAULTS, testContext())
+    expect(model.opsets.get('com.microsoft')).toBe(1)
+    expect(model.graph.nodes.map(({ opType, inputs }) => [opType, inputs])).toEqual([
+      [
+        'DynamicQuantizeLSTM',
+        ['x', 'w_quantized', 'r_quantized', '', 'n', '', '', '', 'w_scale', 'w_zero_point', 'r_scale', 'r_zero_point'],
+      ],
+    ])
+    expect(model.graph.nodes[0]?.attributes.has('layout')).toBe(false)
+    expect(model.graph.initializers.get('w_quantized')).toMatchObject({ dtype: 'int8', dims: [2, 12, 64] })
+  })
+
+  it('leaves recurrent nodes without a kernel in float, and says so', async () => {
+    expect((await notesOf(lstm({ layout: 1 })))[0]?.text).toMatch(/batch as the second dimension/)
+    const gru = buildModel({
+      inputs: { x: ['float32', [5, 2, 3]] },
+      outputs: { y: ['float32'] },
+      initializers: {
+        w: tensor('float32', [1, 12, 3], random(36, 1)),
+        r: tensor('float32', [1, 12, 4], random(48, 2)),
+      },
+      nodes: [node('GRU', ['x', 'w', 'r'], ['y'], { hidden_size: 4 })],
+    })
+    expect((await notesOf(gru))[0]?.text).toMatch(/GRU .* no integer form/)
+  })
+
+  it('carries integers of a lookup through Transpose into a product, and back to float for who needs it', async () => {
+    const model = buildModel({
+      inputs: { i: ['int64', [2, 5]] },
+      outputs: { y: ['float32'], a: ['float32'] },
+      initializers: {
+        table: tensor('float32', [100, 32], random(3200, 1)),
+        w: tensor('float32', [5, 24], random(120, 2)),
+      },
+      nodes: [
+        node('Gather', ['table', 'i'], ['e']),
+        node('Transpose', ['e'], ['t'], { perm: [0, 2, 1] }),
+        node('MatMul', ['t', 'w'], ['y']),
+        node('Relu', ['e'], ['a']),
+      ],
+    })
+    const options = { ...DEFAULTS, granularity: 'tensor' } as const
+    const { model: quantized } = await apply(model, options, testContext())
+    expect(opsOf(quantized).toSorted()).toEqual(
+      ['Cast', 'DequantizeLinear', 'Gather', 'MatMulInteger', 'Mul', 'Mul', 'Relu', 'Transpose'].toSorted(),
+    )
+    const i = {
+      dtype: 'int64',
+      dims: [2, 5],
+      data: BigInt64Array.from([1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n, 99n]),
+    } as const
+    expect(await sqnr(model, { i }, options)).toBeGreaterThan(MIN_SQNR_DB)
+  })
+
+  it('quantizes products of two activations when asked', async () => {
+    const model = buildModel({
+      inputs: { a: ['float32', [4, 32]], b: ['float32', [32, 8]] },
+      outputs: { y: ['float32'] },
+      nodes: [node('MatMul', ['a', 'b'], ['y'])],
+    })
+    const feeds = { a: floats([4, 32], random(128, 1)), b: floats([32, 8], random(256, 2)) }
+    const options = { ...DEFAULTS, constantWeightsOnly: false }
+    expect(await sqnr(model, feeds, options)).toBeGreaterThan(MIN_SQNR_DB)
+    const { model: quantized } = await apply(model, options, testContext())
+    expect(count(quantized, 'DynamicQuantizeLinear')).toBe(2)
+  })
+
+  it('takes one bit less for weights when asked', async () => {
+    const largest = async (reduceRange: boolean, weightType: 'int8' | 'uint8'): Promise<number> => {
+      const { model } = await apply(gemm({}, [32, 24]), { ...DEFAULTS, reduceRange, weightType }, testContext())
+      return Math.max(...numbersIn(model.graph.initializers.get('w_quantized')).map(Math.abs))
+    }
+    expect([await largest(true, 'int8'), await largest(false, 'int8')]).toEqual([64, 127])
+    expect([await largest(true, 'uint8'), await largest(false, 'uint8')]).toEqual([127, 255])
+  })
+
+  it('touches only the operators and nodes that were asked for, and says what it left', async () => {
+    const model = buildModel({
+      inputs: { x: ['float32', [4, 32]] },
+      outputs: { y: ['float32'], z: ['float32'] },
+      initializers: { w: tensor('float32', [32, 24], random(768, 1)), v: tensor('float32', [32, 24], random(768, 2)) },
+      nodes: [
+        { ...node('MatMul', ['x', 'w'], ['y']), name: 'one' },
+        { ...node('Gemm', ['x', 'v'], ['z']), name: 'two' },
+      ],
+    })
+    const left = async (options: Partial<DynamicOptions>): Promise<string[]> => {
+      const { model: quantized } = await apply(model, { ...DEFAULTS, ...options }, testContext())
+      return opsOf(quantized).filter((op) => op === 'MatMul' || op === 'Gemm')
+    }
+    expect(await left({ operators: ['MatMul'] })).toEqual(['Gemm'])
+    expect(await left({ operators: ['MatMul'], layout: 'reference' })).toEqual([])
+    expect(await left({ nodes: ['two'] })).toEqual(['MatMul'])
+    expect(await left({ excludeNodes: ['two'] })).toEqual(['Gemm'])
+    const notes = await notesOf(model, { ...DEFAULTS, excludeNodes: ['two', 'three'] })
+    expect(notes.map(({ kind, subject }) => [kind, subject])).toEqual([
+      ['warning', 'three'],
+      ['skipped', 'two'],
+      ['changed', 'one'],
+    ])
+    await expect(apply(model, { ...DEFAULTS, operators: ['Softmax'] }, testContext())).rejects.toMatchObject({
+      code: 'options/invalid',
+      details: { path: 'operators', got: 'Softmax' },
+    })
   })
 
   it('changes nothing the second time, and gives the same bytes every time', async () => {

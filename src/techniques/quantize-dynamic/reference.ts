@@ -39,6 +39,12 @@ export function integerProduct(x: Matrix, w: Matrix, { weightType, granularity }
   )
 }
 
+/** DynamicQuantizeLinear (ONNX opset 11) of a vector of float32 values. */
+export function quantizeLikeEngine(x: readonly number[]): Params & { readonly q: readonly number[] } {
+  const wide = params(x, 'uint8')
+  return { q: x.map((value) => toInteger(Math.fround(value), wide, 'uint8')), ...wide }
+}
+
 interface Params {
   readonly scale: number
   readonly zeroPoint: number
@@ -47,15 +53,15 @@ interface Params {
 function params(values: readonly number[], dtype: 'int8' | 'uint8'): Params {
   const low = Math.min(0, ...values)
   const high = Math.max(0, ...values)
-  // Scales are float32 in the file and in the kernel; a float64 one would send ties to other integers.
+  // Scales and quotients are float32 in the file and in the kernel; float64 ones would send ties to other integers.
   if (dtype === 'int8') return { scale: Math.fround(Math.max(-low, high) / 127) || 1, zeroPoint: 0 }
   const scale = Math.fround(Math.fround(high - low) / 255) || 1
-  return { scale, zeroPoint: tiesToEven(-low / scale) }
+  return { scale, zeroPoint: tiesToEven(0 - low / scale) }
 }
 
 function toInteger(value: number, { scale, zeroPoint }: Params, dtype: 'int8' | 'uint8'): number {
   const [lowest, highest] = dtype === 'int8' ? [-128, 127] : [0, 255]
-  return Math.min(Math.max(tiesToEven(value / scale) + zeroPoint, lowest), highest)
+  return Math.min(Math.max(tiesToEven(Math.fround(value / scale)) + zeroPoint, lowest), highest)
 }
 
 function tiesToEven(x: number): number {

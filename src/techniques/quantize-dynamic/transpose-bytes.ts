@@ -1,15 +1,23 @@
-// Turns a matrix of 8-bit integers around, for kernels that want weights as [K, N].
+// Turns matrices of 8-bit integers around, for kernels that want weights as [K, N].
 
 import { makeTensor, tensorBytes, type Tensor } from '../../core/model/tensor'
 
 /** Rows and columns that fit a cache together. */
 const TILE = 64
 
-/** `matrix`: a rank-2 tensor of one byte per element. */
-export function transposeBytes(matrix: Tensor): Tensor {
-  const [rows = 0, columns = 0] = matrix.dims
-  const source = tensorBytes(matrix)
+/** Exchanges the last two dimensions of `stack`, a tensor of one byte per element and rank 2 or more. */
+export function transposeBytes(stack: Tensor): Tensor {
+  const [rows = 0, columns = 0] = stack.dims.slice(-2)
+  const source = tensorBytes(stack)
   const target = new Uint8Array(source.length)
+  const size = rows * columns
+  for (let start = 0; start < source.length; start += size) {
+    transposeMatrix(source.subarray(start, start + size), target.subarray(start, start + size), rows, columns)
+  }
+  return makeTensor(stack.name, stack.dtype, [...stack.dims.slice(0, -2), columns, rows], target)
+}
+
+function transposeMatrix(source: Uint8Array, target: Uint8Array, rows: number, columns: number): void {
   for (let top = 0; top < rows; top += TILE) {
     for (let left = 0; left < columns; left += TILE) {
       const bottom = Math.min(rows, top + TILE)
@@ -21,5 +29,4 @@ export function transposeBytes(matrix: Tensor): Tensor {
       }
     }
   }
-  return makeTensor(matrix.name, matrix.dtype, [columns, rows], target)
 }

@@ -1,0 +1,144 @@
+// The integer form of single values of a graph: activations (DynamicQuantizeLinear), weights (quantized here) and what exists in integers
+// only. Each is made once for all its readers. Which nodes read them is the business of integer-nodes.ts.
+
+import { valuesRead } from '../../core/model/graph-index'
+import type { GraphEdit } from '../../core/model/map-graphs'
+import { makeTensor, tensorBytes, viewAs, type Tensor } from '../../core/model/tensor'
+import { quantizeWeight } from '../../core/numeric/quantize-weight'
+import type { DynamicOptions } from './plan'
+import { transposeBytes } from './transpose-bytes'
+
+/** Names of the three tensors that stand for one float tensor. */
+export interface Triple {
+  readonly values: string
+  readonly scale: string
+  readonly zeroPoint: string
+}
+
+export interface WeightLayout {
+  /** One scale per index along this axis of the weight as it is quantized; undefined: one for all. */
+  readonly axis: number | undefined
+  /** Shape in which it is quantized, where that is not its own. */
+  readonly viewDims?: readonly number[]
+  /** Where the integers must have this type; else the type of the options. */
+  readonly dtype?: 'int8' | 'uint8'
+  /** Asymmetric and with the full range, as activations are. */
+  readonly isActivation?: boolean
+  /** Stored as uint8, int8 shifted by 128: the same numbers, and the only form with a fast kernel of ConvInteger in WASM. */
+  readonly isUnsigned?: boolean
+  /** The last two dimensions change places. */
+  readonly isTransposed?: boolean
+  /** Shape of the scales, where a vector would not broadcast along the right axis. */
+  readonly scaleDims?: readonly number[]
+  /** Shape of one zero point per scale. Absent: one zero point for all, which is what kernels of anything but matrices take. */
+  readonly zeroPointDims?: readonly number[]
+  /** Multiplies the scales. */
+  readonly factor?: number
+}
+
+export class IntegerValues {
+  readonly #edit: GraphEdit
+  readonly #options: DynamicOptions
+  readonly #activations = new Map<string, Triple>()
+  readonly #weights = new Map<string, Triple | undefined>()
+  /** Float values that no node makes any more. */
+  readonly #integersOnly = new Map<string, Triple>()
+
+  constructor(edit: GraphEdit, options: DynamicOptions) {
+    this.#edit = edit
+    this.#options = options
+  }
+
+  /** The integers of a value that has them already. */
+  known(value: string): Triple | undefined {
+    return this.#integersOnly.get(value) ?? this.#activations.get(value)
+  }
+
+  /** From now on `value` exists as these integers, until `restoreFloats`. */
+  setIntegers(value: string, triple: Triple): void {
+    this.#integersOnly.set(value, triple)
+  }
+
+  /** An input of a product: integers that are there, a constant, or DynamicQuantizeLinear. */
+  activation(name: string): Triple {
+    const known = this.known(name)
+    if (known) return known
+    const constant = this.#edit.constant(name)
+    if (constant?.dtype === 'float32') {
+      const triple = this.weight(constant, { axis: undefined, dtype: 'uint8', isActivation: true })
+      if (triple) return triple
+    }
+    const triple = this.names(name)
+    this.#edit.draft.addNode({
+      opType: 'DynamicQuantizeLinear',
+      name: `${name}_QuantizeLinear`,
+      inputs: [name],
+      outputs: [triple.values, triple.scale, triple.zeroPoint],
+    })
+    this.#activations.set(name, triple)
+    return triple
+  }
+
+  /** Quantizes a weight, once for all its readers of the same layout; undefined when it holds values that are not finite. */
+  weight(tensor: Tensor, layout: WeightLayout): Triple | undefined {
+    const key = JSON.stringify([tensor.name, layout])
+    if (this.#weights.has(key)) return this.#weights.get(key)
+    const triple = this.#storeWeight(tensor, layout)
+    this.#weights.set(key, triple)
+    return triple
+  }
+
+  names(base: string): Triple {
+    const { freshName } = this.#edit
+    return {
+      values: freshName(`${base}_quantized`),
+      scale: freshName(`${base}_scale`),
+      zeroPoint: freshName(`${base}_zero_point`),
+    }
+  }
+
+  /** DequantizeLinear for each value that exists in integers only and that something still reads as float. */
+  restoreFloats(): void {
+    const { draft } = this.#edit
+    const read = new Set(draft.nodes.flatMap((node) => [...valuesRead(node)]))
+    for (const [value, { values, scale, zeroPoint }] of this.#integersOnly) {
+      if (!read.has(value) && !draft.index.isOutput(value)) continue
+      const inputs = [values, scale, zeroPoint]
+      draft.addNode({ opType: 'DequantizeLinear', name: `${value}_DequantizeLinear`, inputs, outputs: [value] })
+    }
+  }
+
+  #storeWeight(tensor: Tensor, layout: WeightLayout): Triple | undefined {
+    const { axis, dtype = this.#options.weightType, zeroPointDims, factor = 1 } = layout
+    const hasOneOfMany = axis !== undefined && zeroPointDims === undefined
+    const names = this.names(tensor.name)
+    const format = {
+      dtype,
+      axis,
+      isSymmetric: dtype === 'int8' || hasOneOfMany,
+      reduceRange: this.#options.reduceRange && !layout.isActivation,
+    }
+    const view = { ...tensor, dims: layout.viewDims ?? tensor.dims }
+    const parts = quantizeWeight(view, format, { ...names, quantized: names.values })
+    if (!parts) return undefined
+    const { draft } = this.#edit
+    const quantized = { ...parts.quantized, dims: tensor.dims }
+    const shift = layout.isUnsigned && dtype === 'int8' ? asUint8 : (part: Tensor) => part
+    draft.setInitializer(shift(layout.isTransposed ? transposeBytes(quantized) : quantized))
+    const scales = viewAs(tensorBytes(parts.scale), Float32Array).map((scale) => scale * factor)
+    draft.setInitializer(makeTensor(names.scale, 'float32', layout.scaleDims ?? parts.scale.dims, scales))
+    // All are equal where there is one of many: then the scalar form, which every kernel takes.
+    const one = makeTensor(names.zeroPoint, dtype, [], tensorBytes(parts.zeroPoint).slice(0, 1))
+    draft.setInitializer(shift(zeroPointDims ? { ...parts.zeroPoint, dims: zeroPointDims } : one))
+    return names
+  }
+}
+
+/** int8 → uint8 by adding 128, which flips the highest bit. */
+const asUint8 = (part: Tensor): Tensor =>
+  makeTensor(
+    part.name,
+    'uint8',
+    part.dims,
+    tensorBytes(part).map((byte) => byte ^ 0x80),
+  )
