@@ -6,7 +6,9 @@ import { describe, expect, it } from 'vitest'
 import type { Model } from '../../src/core/model/model'
 import type { Tensor } from '../../src/core/model/tensor'
 import { decodeModel } from '../../src/core/onnx/decode'
+import { defaultOptions } from '../../src/core/options/parse-options'
 import { apply as quantizeDynamic } from '../../src/techniques/quantize-dynamic/apply'
+import { spec as dynamicSpec } from '../../src/techniques/quantize-dynamic/spec'
 import { apply as quantizeStatic } from '../../src/techniques/quantize-static/apply'
 import { floats } from '../fixtures/run-model'
 import { numbersIn } from '../fixtures/tensor-numbers'
@@ -45,13 +47,7 @@ const STATIC = {
   depthwise: false,
   quantizeBias: true,
 } as const
-const DYNAMIC = {
-  weightType: 'int8',
-  granularity: 'channel',
-  convolutions: true,
-  depthwise: false,
-  embeddings: true,
-} as const
+const DYNAMIC = defaultOptions(dynamicSpec.options)
 
 /** Scalars and vectors of equal numbers say the same. */
 const shortened = (values: readonly number[]): readonly number[] =>
