@@ -49,6 +49,47 @@ const notFinite = (tensor: string): LabError =>
     tensor,
   })
 
+/** The smallest magnitude of the float32 tensor `value`, for bins that begin there. Read it after the run. */
+export function leastMagnitudeObserver(value: string): Observer & { least(): number } {
+  let least = Infinity
+  return {
+    value,
+    least: () => least,
+    attach: (draft) => {
+      const magnitudes = draft.freshName(`${value}_Abs`)
+      draft.addNode({ opType: 'Abs', inputs: [value], outputs: [magnitudes] })
+      return [reduceToScalar(draft, 'ReduceMin', magnitudes)]
+    },
+    fold: ([result]) => {
+      if (result) least = Math.min(least, firstNumber(result))
+    },
+  }
+}
+
+/** `range` cut to what lies within `bounds`. */
+export const clampRange = ([min, max]: Range, bounds: Range): Range => [
+  Math.max(min, bounds[0]),
+  Math.min(max, bounds[1]),
+]
+
+/** Zero in the middle. */
+export function symmetric([min, max]: Range): Range {
+  const bound = Math.max(Math.abs(min), Math.abs(max))
+  return [-bound, bound]
+}
+
+/** Mean of the lower and of the upper bounds, float32 values. */
+export const meanRange = (ranges: readonly Range[]): Range => [
+  Math.fround(ranges.reduce((sum, [min]) => sum + min, 0) / ranges.length),
+  Math.fround(ranges.reduce((sum, [, max]) => sum + max, 0) / ranges.length),
+]
+
+/** `before` moved by the share `constant` towards `next`, float32 values. */
+export const moveTowards = (before: Range, next: Range, constant: number): Range => [
+  Math.fround(before[0] + constant * (next[0] - before[0])),
+  Math.fround(before[1] + constant * (next[1] - before[1])),
+]
+
 /** The range that holds all `ranges`. */
 export const widest = (ranges: readonly Range[]): Range => [
   Math.min(...ranges.map(([min]) => min)),
