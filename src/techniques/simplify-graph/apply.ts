@@ -23,15 +23,18 @@ import { dropUnusedOutputs, withoutUnusedParts } from './unused-parts'
 
 type Options = OptionsOf<typeof spec.options>
 
-const FUSIONS: readonly Fusion[] = [
+/** These leave every bit as it was. */
+const EXACT_FUSIONS: readonly Fusion[] = [
   nothingToDo,
   squeezeOfUnsqueeze,
   reshapeOfReshape,
   transposeOfTranspose,
-  transposeIntoGemm,
   boundsOfBounds,
   divisionToProduct,
 ]
+
+/** These may change the order of a sum. */
+const GEMM_FUSIONS: readonly Fusion[] = [transposeIntoGemm, matMulAddToGemm]
 
 /** What happened over all rounds: how often, by what it is called. */
 class Log {
@@ -108,9 +111,9 @@ function simplifyGraphs(model: Model, options: Options, context: PassContext, lo
   })
 }
 
-const fusionsOf = ({ fuse, matMulToGemm }: Options): readonly Fusion[] => [
-  ...(fuse ? FUSIONS : []),
-  ...(matMulToGemm ? [matMulAddToGemm] : []),
+const fusionsOf = ({ fuse, gemm }: Options): readonly Fusion[] => [
+  ...(fuse ? EXACT_FUSIONS : []),
+  ...(gemm ? GEMM_FUSIONS : []),
 ]
 
 /** The draft drops them when it is finished. */

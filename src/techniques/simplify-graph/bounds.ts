@@ -23,7 +23,8 @@ export const boundsOfBounds: Fusion = (node, graph, opset) => {
   }
   const within = (value: number): number => Math.min(Math.max(value, second.low), second.high)
   const bounds = { low: within(first.low), high: within(first.high) }
-  if (bounds.low === Infinity || bounds.high === -Infinity) return undefined
+  // At bounds that are one, a zero would keep the sign that it loses between two far apart.
+  if (bounds.low === bounds.high) return undefined
   const label = `${before.opType} + ${node.opType}`
   const [x = ''] = before.inputs
   if (bounds.low === 0 && bounds.high === Infinity) {

@@ -10,7 +10,7 @@ import { absorbable, fused, type Edit, type Fusion } from './edit'
 /** What `Gemm` is computed in everywhere. */
 const PRODUCT_TYPES: ReadonlySet<string> = new Set(['float32', 'float64', 'float16'])
 
-/** The product of two matrices plus a constant per column. The sum may be rounded elsewhere: see the README. */
+/** The product of two matrices plus a constant per column. The bias may enter the sum earlier: see the README. */
 export const matMulAddToGemm: Fusion = (node, graph, opset) => {
   // Before opset 7 an attribute said how operands broadcast.
   if (!isOp(node, 'Add') || opset < 7) return undefined
@@ -39,7 +39,7 @@ function tensorType(
   return type?.kind === 'tensor' ? type : undefined
 }
 
-/** `Gemm` reads either matrix transposed at no cost. */
+/** `Gemm` reads either matrix transposed at no cost; another kernel may sum in another order. */
 export const transposeIntoGemm: Fusion = (node, graph) => {
   if (!isOp(node, 'Gemm')) return undefined
   for (const [position, attribute] of ['transA', 'transB'].entries()) {

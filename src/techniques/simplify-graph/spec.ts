@@ -18,9 +18,9 @@ export const spec = defineSpec({
       help: 'Neighbours that are exactly one operator: Relu and Clip, Reshape after Reshape, Transpose into Gemm, and pairs that cancel out.',
       default: true,
     }),
-    matMulToGemm: toggle({
-      label: 'Matrix product and bias to Gemm',
-      help: 'MatMul of a matrix with a constant bias becomes one Gemm, which static quantization can give an integer bias.',
+    gemm: toggle({
+      label: 'Fuse into Gemm',
+      help: 'MatMul with a constant bias, or a transposed operand, becomes one Gemm: the same sums, which an engine may round in another order.',
       default: true,
       advanced: true,
     }),
