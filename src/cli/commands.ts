@@ -48,6 +48,12 @@ export const commands = {
       },
       output: { kind: 'text', short: 'o', value: 'OUT', isRequired: true, help: 'Where the result goes.' },
       data: { ...data, help: 'Real inputs for recipes that measure ranges.' },
+      ranges: {
+        kind: 'text',
+        value: 'FILE',
+        help: 'Ranges to take instead of measuring: a cache of ONNX Runtime or {"tensor": [min, max]}.',
+      },
+      'save-ranges': { kind: 'text', value: 'FILE', help: "Writes the ranges used, as ONNX Runtime's cache." },
       report: { kind: 'text', value: 'FILE', help: 'Writes the JSON answer to a file too.' },
     },
     remarks: [

@@ -207,6 +207,27 @@ describe('compress', () => {
     expect(await readFile(at('s2.onnx'))).toEqual(await readFile(at('s1.onnx')))
   })
 
+  it('saves ranges that give the same bytes in the place of data, and names the file as their source', async () => {
+    const data = ['--data', 'zoo:drawn-digits-calibration']
+    const saving = ['--save-ranges', at('ranges.json')]
+    await latheJson('compress', 'zoo:digits', '-r', 'int8-static', '-o', at('r1.onnx'), ...data, ...saving)
+    const cache = JSON.parse(await readFile(at('ranges.json'), 'utf8'))
+    expect(cache).toMatchObject({ CLS: 'TensorsData', calibration_method: { CLS: 'CalibrationMethod' } })
+    const ranges = ['--ranges', at('ranges.json')]
+    const { recipe } = await latheJson('compress', 'zoo:digits', '-r', 'int8-static', '-o', at('r2.onnx'), ...ranges)
+    expect(recipe).toMatchObject({ calibration: { source: 'file:ranges.json', indices: [] } })
+    expect(await readFile(at('r2.onnx'))).toEqual(await readFile(at('r1.onnx')))
+  })
+
+  it('refuses ranges by the place of what is wrong, and where the recipe has no use for them', async () => {
+    await writeFile(at('wrong.json'), '{"x": [1, 0]}')
+    const quantize = ['compress', 'zoo:digits', '-r', 'int8-static', '-o', at('bad.onnx')]
+    await expectRefusal([...quantize, '--ranges', at('wrong.json')], /^lathe: x is .*lower bound that is not above/)
+    await expectRefusal([...quantize, '--ranges', at('none.json')], /does not exist; expected a file of ranges/)
+    const copy = ['compress', 'zoo:digits', '-r', 'copy', '-o', at('bad.onnx')]
+    await expectRefusal([...copy, '--save-ranges', at('wrong.json')], /^lathe: --save-ranges needs a recipe that meas/)
+  })
+
   it('refuses a recipe that needs data when there are none, and leaves what stood at the target', async () => {
     await writeFile(at('kept.onnx'), 'kept')
     await expectRefusal(['compress', 'zoo:digits', '-r', 'int8-static', '-o', at('kept.onnx')], /real data/)

@@ -1,11 +1,12 @@
 // `lathe compress`: runs a recipe and writes the result, and a report on demand.
 
+import { writeRangesCache } from '../../core/calibration/ranges-cache'
 import type { StepReport } from '../../core/pass/run-recipe'
 import { resolveTarget, writeAtomically } from '../atomic-file'
 import type { commands } from '../commands'
 import { compressFile, type Compression } from '../compress-file'
 import { formatBytes, formatCount, formatMs, formatRatio } from '../format-number'
-import { openRecipe } from '../open-recipe'
+import { openRecipe, verifyUsesRanges, withRangesOf } from '../open-recipe'
 import { formatFacts } from '../table'
 import type { Run } from '../terminal'
 
@@ -13,21 +14,29 @@ export const run: Run<(typeof commands)['compress']['options']> = async (
   { positionals: [model = ''], options },
   terminal,
 ) => {
-  const { data, output, report } = options
+  const { data, output, report, ranges, 'save-ranges': savedRanges } = options
   const target = await resolveTarget(output)
   const reportTarget = report === undefined ? undefined : await resolveTarget(report)
-  const recipe = await openRecipe(options.recipe)
+  const rangesTarget = savedRanges === undefined ? undefined : await resolveTarget(savedRanges)
+  const named = await openRecipe(options.recipe)
+  if (ranges !== undefined) verifyUsesRanges(named, '--ranges')
+  if (savedRanges !== undefined) verifyUsesRanges(named, '--save-ranges')
+  const recipe = ranges === undefined ? named : await withRangesOf(ranges, named)
   const compression = await compressFile({ model, recipe, data, target }, terminal)
   const document = {
     ...compression,
     input: { file: model, ...compression.input },
     output: { file: output, ...compression.output },
   }
-  if (reportTarget !== undefined) {
-    await writeAtomically(reportTarget, [new TextEncoder().encode(`${JSON.stringify(document, undefined, 2)}\n`)])
-  }
+  if (reportTarget !== undefined) await writeText(reportTarget, JSON.stringify(document, undefined, 2))
+  // A model without anything to quantize has no ranges.
+  if (rangesTarget !== undefined)
+    await writeText(rangesTarget, writeRangesCache(compression.recipe.calibration?.ranges ?? {}))
   return { document, text: () => describe(model, output, compression) }
 }
+
+const writeText = (target: string, text: string): Promise<void> =>
+  writeAtomically(target, [new TextEncoder().encode(`${text}\n`)])
 
 function describe(model: string, target: string, compression: Compression): string {
   const { input, output, steps, totalMs, peakBytes, recipeKey } = compression
