@@ -10,6 +10,7 @@ import { defaultOptions } from '../../src/core/options/parse-options'
 import { apply as quantizeDynamic } from '../../src/techniques/quantize-dynamic/apply'
 import { spec as dynamicSpec } from '../../src/techniques/quantize-dynamic/spec'
 import { apply as quantizeStatic } from '../../src/techniques/quantize-static/apply'
+import { spec as staticSpec } from '../../src/techniques/quantize-static/spec'
 import { floats } from '../fixtures/run-model'
 import { numbersIn } from '../fixtures/tensor-numbers'
 import { testContext } from '../fixtures/test-context'
@@ -40,13 +41,7 @@ const read = (path: string): Buffer => readFileSync(new URL(path, import.meta.ur
 const { cases } = JSON.parse(read('quantize.json').toString()) as { cases: readonly Case[] }
 const modelOf = ({ model }: Case): Model => decodeModel(new Uint8Array(read(`models/${model}`)))
 
-const STATIC = {
-  activationType: 'uint8',
-  granularity: 'channel',
-  calibrationSamples: 16,
-  depthwise: false,
-  quantizeBias: true,
-} as const
+const STATIC = { ...defaultOptions(staticSpec.options), calibrationSamples: 16 }
 const DYNAMIC = defaultOptions(dynamicSpec.options)
 
 /** Scalars and vectors of equal numbers say the same. */

@@ -1,47 +1,80 @@
-// Static 8-bit quantization in QDQ form: plan, measure ranges on real samples (or take them from the recipe), write.
-// Read plan.ts for which operators compute in integers, qdq-writer.ts for what the graph becomes and shield-float-layers.ts for what keeps the
-// engine from quantizing the rest.
+// Static quantization in QDQ form: plan, measure ranges on real samples (or take them from the recipe), write.
+// Read plan.ts for what a plan says and who makes it, qdq-writer.ts for what the graph becomes and shield-float-layers.ts for what keeps
+// the engine from quantizing the rest.
 
+import { calibrateRanges, type MeasuredRanges } from '../../core/calibration/calibrate-ranges'
 import { LabError } from '../../core/errors/lab-error'
 import { inferShapes } from '../../core/model/infer-shapes'
-import type { Model } from '../../core/model/model'
+import { onnxOpset, type Model } from '../../core/model/model'
 import { nodeLabel } from '../../core/model/node'
+import type { QuantDType } from '../../core/numeric/quant-params'
 import { raiseOpset } from '../../core/onnx/raise-opset'
 import type { PassContext } from '../../core/pass/pass-context'
 import type { Apply, Note } from '../../core/pass/technique'
 import { activationParams, valuesToMeasure } from './activation-params'
-import { calibrate, type MeasuredRanges } from './calibrate'
+import { checkOptions } from './check-options'
 import { planStatic, type StaticPlan } from './plan'
 import { QdqWriter } from './qdq-writer'
+import { resolveAliases } from './resolve-aliases'
 import { shieldFloatLayers } from './shield-float-layers'
 import { spec, type StaticOptions } from './spec'
 
 /** Share of the progress that measuring takes. */
 const CALIBRATION_SHARE = 0.8
+/** From here on ONNX itself has 16- and 4-bit types and blocks. */
+const OPSET_OF_WIDE_TYPES = 21
+const CONTRIB_DOMAIN = 'com.microsoft'
 
 export const apply: Apply<typeof spec> = async (model, options, context) => {
-  const raised = raiseOpset(model, spec.needs.opset)
+  const raised = resolveAliases(raiseOpset(model, neededOpset(options)))
   const types = inferShapes(raised)
+  checkOptions(raised.graph, types, options)
   const plan = planStatic(raised.graph, types, options)
-  if (plan.layers.size === 0) return { model, notes: [...plan.notes, NOTHING_TO_DO] }
+  if (plan.activations.size === 0 && plan.constants.length === 0) {
+    return { model, notes: [...plan.notes, NOTHING_TO_DO] }
+  }
   const measured = context.ranges ? undefined : await measure(raised, plan, options, context)
   const ranges = context.ranges ?? measured?.ranges ?? {}
-  const params = activationParams(plan, ranges, options.activationType)
-  const writer = new QdqWriter(raised.graph, plan, params, types, options)
+  const params = activationParams(plan, ranges, options)
+  const domain = domainOf(raised, options)
+  const writer = new QdqWriter(raised.graph, plan, { params, types, options, domain })
   let done = 0
   const graph = await writer.write(async (what) => {
     await context.checkpoint()
-    context.progress(CALIBRATION_SHARE + ((1 - CALIBRATION_SHARE) * done++) / plan.layers.size, what)
+    context.progress(CALIBRATION_SHARE + ((1 - CALIBRATION_SHARE) * done++) / (2 * plan.constants.length), what)
   })
   context.progress(1, 'done')
-  const notes = [...plan.notes, ...changeNotes(plan), ...writer.notes]
-  return { model: { ...raised, graph: shieldFloatLayers(graph) }, notes, ...(measured && { calibration: measured }) }
+  const notes = [...plan.notes, ...(measured?.notes ?? []), ...changeNotes(plan), ...writer.notes]
+  const opsets = domain === '' ? raised.opsets : new Map([[domain, 1], ...raised.opsets])
+  const shielded = options.placement === 'fused' ? shieldFloatLayers(graph) : graph
+  const { source, indices } = measured ?? {}
+  const calibration = source !== undefined && indices ? { source, indices, ranges } : undefined
+  return { model: { ...raised, opsets, graph: shielded }, notes, ...(calibration && { calibration }) }
+}
+
+/** Every type of integers that the options speak of. */
+function typesOf({ activationType, weightType, overrides }: StaticOptions): readonly QuantDType[] {
+  const single = Object.values(overrides).flatMap((entries) =>
+    entries.flatMap(({ quantType, convert }) => [quantType, convert?.quantType]),
+  )
+  return [activationType, weightType, ...single.filter((dtype) => dtype !== undefined)]
+}
+
+function neededOpset(options: StaticOptions): number {
+  const isWide = typesOf(options).some((dtype) => dtype.endsWith('16'))
+  return isWide || options.blockSize > 0 ? OPSET_OF_WIDE_TYPES : spec.needs.opset
+}
+
+/** ONNX Runtime's own operators know 4-bit types at opsets where those of ONNX do not. */
+function domainOf(model: Model, options: StaticOptions): string {
+  const isNarrow = typesOf(options).some((dtype) => dtype.endsWith('4'))
+  return options.contribOps || (isNarrow && onnxOpset(model) < OPSET_OF_WIDE_TYPES) ? CONTRIB_DOMAIN : ''
 }
 
 async function measure(
   model: Model,
   plan: StaticPlan,
-  { calibrationSamples }: StaticOptions,
+  options: StaticOptions,
   context: PassContext,
 ): Promise<MeasuredRanges> {
   if (!context.calibration) {
@@ -49,17 +82,18 @@ async function measure(
       'Static quantization measures ranges on real data and none were given. Give samples, or quantize weights only or dynamically.'
     throw new LabError('recipe/needs-calibration', message, { technique: spec.id })
   }
-  return calibrate(model, valuesToMeasure(plan), context.calibration, calibrationSamples, {
+  const levels = options.activationType.endsWith('16') ? 2 ** 16 : 2 ** 8
+  return calibrateRanges(model, valuesToMeasure(plan, options), { ...options, levels }, context.calibration, {
     infer: context.infer,
     checkpoint: () => context.checkpoint(),
     progress: (fraction, what) => context.progress(fraction * CALIBRATION_SHARE, what),
   })
 }
 
-function changeNotes({ layers, followers, absorbed }: StaticPlan): Note[] {
-  const computes = [...layers.keys(), ...followers].map((node): Note => {
+function changeNotes({ quantized, absorbed }: StaticPlan): Note[] {
+  const computes = [...quantized].map((node): Note => {
     const subject = nodeLabel(node)
-    return { kind: 'changed', subject, text: `${node.opType} "${subject}" computes with 8-bit integers.` }
+    return { kind: 'changed', subject, text: `${node.opType} "${subject}" computes with quantized values.` }
   })
   const merged = [...absorbed].map((node): Note => {
     const subject = nodeLabel(node)
@@ -71,5 +105,5 @@ function changeNotes({ layers, followers, absorbed }: StaticPlan): Note[] {
 
 const NOTHING_TO_DO: Note = {
   kind: 'skipped',
-  text: 'No Conv, Gemm or MatMul with float32 inputs was found to quantize, so the model is unchanged.',
+  text: 'No operator with float32 inputs was found to quantize, so the model is unchanged.',
 }

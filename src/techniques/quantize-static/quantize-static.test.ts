@@ -10,17 +10,12 @@ import { measureError } from '../../core/numeric/error-metrics'
 import { seededRng } from '../../core/numeric/rng'
 import type { CalibrationData, PassContext } from '../../core/pass/pass-context'
 import type { NamedValues } from '../../core/pass/tensor-value'
+import { defaultOptions } from '../../core/options/parse-options'
 import { apply } from './apply'
 import { integerLayer } from './reference'
-import type { StaticOptions } from './spec'
+import { spec, type StaticOptions } from './spec'
 
-const DEFAULTS: StaticOptions = {
-  activationType: 'uint8',
-  granularity: 'channel',
-  calibrationSamples: 128,
-  depthwise: false,
-  quantizeBias: true,
-}
+const DEFAULTS: StaticOptions = defaultOptions(spec.options)
 
 /** Of a network of three layers with random weights. */
 const MIN_NETWORK_SQNR_DB = 28

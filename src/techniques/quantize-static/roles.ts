@@ -6,6 +6,7 @@ import type { TypeScope } from '../../core/model/infer-shapes'
 import { floatAttribute, intAttribute, isOp, stringAttribute, type Node } from '../../core/model/node'
 import type { Tensor } from '../../core/model/tensor'
 import type { StaticOptions } from './spec'
+import { channelAxis } from './tensor-format'
 
 export interface Layer {
   /** Inputs that are computed while the model runs. */
@@ -96,14 +97,14 @@ function decideConv(
   node: Node,
   index: GraphIndex,
   activations: readonly string[],
-  { granularity, depthwise }: StaticOptions,
+  options: StaticOptions,
 ): Layer | string {
   const tensor = index.constant(node.inputs[1] ?? '')
   if (!tensor) return 'its weight is not a constant.'
-  if (!depthwise && intAttribute(node, 'group', 1) > 1 && tensor.dims[1] === 1) {
+  if (!options.depthwise && intAttribute(node, 'group', 1) > 1 && tensor.dims[1] === 1) {
     return 'depthwise convolutions are slower in integers (an option takes them too).'
   }
-  const weight = { tensor, input: 1, axis: granularity === 'channel' ? 0 : undefined }
+  const weight = { tensor, input: 1, axis: channelAxis(tensor, 0, options) }
   return { activations, weight, ...biasOf(node, index) }
 }
 
@@ -111,29 +112,24 @@ function decideGemm(
   node: Node,
   index: GraphIndex,
   activations: readonly string[],
-  { granularity }: StaticOptions,
+  options: StaticOptions,
 ): Layer | string {
   const tensor = index.constant(node.inputs[1] ?? '')
   if (!tensor) return 'its weight is not a constant.'
   if (!Number.isFinite(floatAttribute(node, 'alpha', 1) * floatAttribute(node, 'beta', 1)))
     return 'alpha or beta is not finite.'
   const outputs = intAttribute(node, 'transB', 0) !== 0 ? 0 : 1
-  const weight = { tensor, input: 1, axis: granularity === 'channel' ? outputs : undefined }
+  const weight = { tensor, input: 1, axis: channelAxis(tensor, outputs, options) }
   return { activations, weight, ...biasOf(node, index) }
 }
 
-function decideMatMul(
-  node: Node,
-  index: GraphIndex,
-  activations: readonly string[],
-  { granularity }: StaticOptions,
-): Layer {
+function decideMatMul(node: Node, index: GraphIndex, activations: readonly string[], options: StaticOptions): Layer {
   const left = index.constant(node.inputs[0] ?? '')
   if (left) return { activations, left }
   const tensor = index.constant(node.inputs[1] ?? '')
   if (!tensor) return { activations }
   // Kernels take one scale per column of a matrix, not of a stack of them.
-  const axis = granularity === 'channel' && tensor.dims.length === 2 ? 1 : undefined
+  const axis = channelAxis(tensor, tensor.dims.length === 2 ? options.matMulAxis : undefined, options)
   return { activations, weight: { tensor, input: 1, axis } }
 }
 

@@ -12,17 +12,12 @@ import { measureError } from '../../core/numeric/error-metrics'
 import { seededRng } from '../../core/numeric/rng'
 import type { CalibrationData } from '../../core/pass/pass-context'
 import type { NamedValues } from '../../core/pass/tensor-value'
+import { defaultOptions } from '../../core/options/parse-options'
 import { apply } from './apply'
 import { shieldFloatLayers } from './shield-float-layers'
-import type { StaticOptions } from './spec'
+import { spec, type StaticOptions } from './spec'
 
-const DEFAULTS: StaticOptions = {
-  activationType: 'uint8',
-  granularity: 'channel',
-  calibrationSamples: 4,
-  depthwise: false,
-  quantizeBias: true,
-}
+const DEFAULTS: StaticOptions = { ...defaultOptions(spec.options), calibrationSamples: 4 }
 /** Of networks of a few layers, against float32. */
 const MIN_SQNR_DB = 28
 /** What is left of them when the engine has given depthwise weights of unlike channels one scale. */
