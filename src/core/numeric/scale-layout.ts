@@ -51,8 +51,13 @@ export function scaleDims(dims: readonly number[], axis: number | undefined, blo
 
 const product = (dims: readonly number[]): number => dims.reduce((count, dim) => count * dim, 1)
 
-/** A multiple of every sub-byte packing, and small enough for the first-level caches. */
-export const CHUNK_VALUES = 16384
+/** Fits the first-level cache, and fills whole bytes in every packing. */
+const CHUNK_VALUES = 16384
+
+/** Elements of a chunk: whole rows where rows share scales, by the four, as the loops over them take four at a time. */
+export function chunkLength({ width }: ScaleLayout): number {
+  return width === 1 ? CHUNK_VALUES : 4 * width * Math.ceil(CHUNK_VALUES / (4 * width))
+}
 
 /** A piece of a tensor, as numbers and as their bit patterns. Only lent: the next piece may lie in the same memory. */
 export interface Chunk {
@@ -62,53 +67,46 @@ export interface Chunk {
   readonly start: number
 }
 
-/** Calls `visit` with consecutive pieces of the float32 values in `bytes`, which need not be aligned. */
-export function eachChunk(bytes: Uint8Array, visit: (chunk: Chunk) => void): void {
+/** Calls `visit` with consecutive pieces of the float32 values in `bytes`, which need not be aligned. `length`: values of a piece. */
+export function eachChunk(bytes: Uint8Array, length: number, visit: (chunk: Chunk) => void): void {
   const count = Math.floor(bytes.byteLength / Float32Array.BYTES_PER_ELEMENT)
   const isAligned = bytes.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0
-  const scratch = isAligned ? undefined : new Uint8Array(4 * Math.min(CHUNK_VALUES, count))
-  for (let start = 0; start < count; start += CHUNK_VALUES) {
-    const length = Math.min(CHUNK_VALUES, count - start)
-    const piece = bytes.subarray(4 * start, 4 * (start + length))
+  const scratch = isAligned ? undefined : new Uint8Array(4 * Math.min(length, count))
+  for (let start = 0; start < count; start += length) {
+    const size = Math.min(length, count - start)
+    const piece = bytes.subarray(4 * start, 4 * (start + size))
     scratch?.set(piece)
     const { buffer, byteOffset } = scratch ?? piece
-    visit({
-      values: new Float32Array(buffer, byteOffset, length),
-      bits: new Int32Array(buffer, byteOffset, length),
-      start,
-    })
+    const values = new Float32Array(buffer, byteOffset, size)
+    visit({ values, bits: new Int32Array(buffer, byteOffset, size), start })
   }
 }
 
-/** Elements `from` to `to` of a chunk that share the scales `scale` to `scale + width`; the first one takes `scale + phase`. */
+/** Elements `from` to `to` of a chunk with the scales from `scale` on: one for all, or one per column of whole rows. */
 export interface Segment {
   from: number
   to: number
   scale: number
-  phase: number
 }
 
-/** Calls `visit` with the segments of a chunk in order. The segment is only lent. */
+/**
+ * Calls `visit` with the segments of a chunk of `chunkLength(layout)` elements, or of the shorter last one. The segment is only lent.
+ */
 export function eachSegment(chunk: Chunk, layout: ScaleLayout, visit: (segment: Readonly<Segment>) => void): void {
   const { scales, width, groupSize, lineSize } = layout
   const count = chunk.values.length
-  if (count === 0) return
   const groupsPerLine = Math.ceil(lineSize / groupSize)
   let inLine = chunk.start % lineSize
-  let group = Math.floor(chunk.start / lineSize) * groupsPerLine + Math.floor(inLine / groupSize)
   let inGroup = inLine % groupSize
-  let scale = (group * width) % scales
-  const segment: Segment = { from: 0, to: 0, scale, phase: 0 }
+  const group = Math.floor(chunk.start / lineSize) * groupsPerLine + Math.floor(inLine / groupSize)
+  const segment: Segment = { from: 0, to: 0, scale: (group * width) % scales }
   while (segment.to < count) {
     const rest = Math.min(groupSize - inGroup, lineSize - inLine)
     segment.from = segment.to
     segment.to = Math.min(count, segment.from + rest)
-    segment.scale = scale
-    segment.phase = width === 1 ? 0 : inGroup % width
     visit(segment)
     inGroup = 0
     inLine = inLine + rest === lineSize ? 0 : inLine + rest
-    group++
-    scale = scale + width === scales ? 0 : scale + width
+    segment.scale = segment.scale + width === scales ? 0 : segment.scale + width
   }
 }
