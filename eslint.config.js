@@ -42,7 +42,17 @@ export default ts.config(
     rules: { 'max-lines-per-function': 'off', '@typescript-eslint/no-non-null-assertion': 'off' },
   },
   {
-    files: ['src/core/**', 'src/techniques/**', 'src/measure/**', 'src/data/**', 'src/engines/**', 'src/zoo/**'],
+    files: [
+      'src/core/**',
+      'src/techniques/**',
+      'src/measure/**',
+      'src/data/**',
+      'src/engines/**',
+      'src/zoo/**',
+      'src/probe/**',
+      'src/advisor/**',
+      'src/sensitivity/**',
+    ],
     ignores: ['**/*.test.ts'],
     rules: {
       'no-console': 'error',

@@ -36,6 +36,10 @@ const api: EngineApi & InferenceApi = {
     const { runBisection } = await import('./host/bisect-job')
     return runBisection(host, request, context)
   }),
+  probe: queued(async (request, context) => {
+    const { runProbe } = await import('./host/probe-job')
+    return runProbe(host, request, context)
+  }),
   fidelity: queued((request, context) => runFidelity(host, request, context)),
   compareLatency: queued(async (request, context) => {
     const engine = await host.engine(request)

@@ -62,6 +62,7 @@ export async function openBrowserLaboratory(request: LaboratoryRequest): Promise
       const variants = toVariants(entries, models, handle)
       return ask('compareLatency', { seed, ...options, variants, inputs: inputs(samples), freeDimensions })
     },
+    probe: (request) => ask('probe', request),
     raceEngines: (model, order) =>
       ask('raceEngines', { ...order, model: handle(model), evaluation: dataset, freeDimensions }),
     predict: (samples = Number.MAX_SAFE_INTEGER) => {

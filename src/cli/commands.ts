@@ -154,6 +154,33 @@ export const commands = {
     },
     remarks: [MODEL, DATA, `ENGINE: ${ENGINES}.`, RATIOS, 'Threads are 1 unless the engine names another number.'],
   }),
+  probe: defineCommand({
+    name: 'probe',
+    summary: 'Times small operators in every number format on an engine: what is worth trying on this device.',
+    positionals: { usage: '', min: 0, max: 0 },
+    options: {
+      engine: { kind: 'list', value: 'ENGINE', help: 'Repeat it for several; ort-wasm:1 if not given.' },
+      where: {
+        kind: 'choice',
+        value: 'PLACE',
+        choices: ['node', 'browser'],
+        help: 'Engines that Node lacks run in a headless browser.',
+      },
+      seconds: {
+        kind: 'number',
+        value: 'S',
+        default: 2,
+        min: 0,
+        max: 600,
+        help: 'Time to sample, after checks; a few rounds are always run.',
+      },
+      save: { kind: 'text', value: 'FILE', help: 'Writes the tables as JSON, for another device or a colleague.' },
+    },
+    remarks: [
+      `ENGINE: ${ENGINES}.`,
+      'Ratios are format ÷ float32: below 1 is faster. They are hints; `bench` and `best` race whole models.',
+    ],
+  }),
   demo: defineCommand({
     name: 'demo',
     summary:

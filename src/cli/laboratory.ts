@@ -7,12 +7,14 @@ import type {
   LatencyJobRequest,
   LatencyJobResult,
   Predictions,
+  ProbeRequest,
   RaceVariant,
 } from '../../workers/host/protocol'
 import { fittedDimensions } from '../data/fitted-dimensions'
 import type { EngineCheck } from '../measure/engine-check'
 import type { EngineChoice } from '../measure/engine-race'
 import type { FaultSite } from '../measure/fault-site'
+import type { ProbeTable } from '../probe/probe-table'
 import type { OpenedModel } from './open-model'
 import type { Progress } from './progress'
 
@@ -52,6 +54,8 @@ export interface Laboratory {
   fidelity(variant: number, samples: number): Promise<FidelityResult>
   /** Times contenders against the first of them; `samples` inputs rotate. */
   compareLatency(entries: readonly RaceEntry[], samples: number, options: RaceOptions): Promise<LatencyJobResult>
+  /** Small models of one operator each; the laboratory's models are not asked. */
+  probe(request: ProbeRequest): Promise<ProbeTable>
   /** Classes that every model predicts for the first `samples` of the data, all of them without a number. */
   predict(samples?: number): Promise<Predictions>
   close(): Promise<void>

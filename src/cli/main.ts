@@ -19,6 +19,7 @@ const runners: {
   compress: () => import('./run/compress'),
   compare: () => import('./run/compare'),
   bench: () => import('./run/bench'),
+  probe: () => import('./run/probe'),
   demo: () => import('./run/demo'),
 }
 

@@ -12,6 +12,7 @@ import { raceVariants } from '../../workers/host/latency-job'
 import { spreadSamples } from '../../workers/host/model-inputs'
 import { createNodeEngine } from '../../workers/host/ort-runtime-node'
 import { probeEnvironment } from '../../workers/host/probe-environment'
+import { runProbe } from '../../workers/host/probe-job'
 import type {
   ContenderStart,
   EngineConfig,
@@ -77,6 +78,7 @@ export async function openNodeLaboratory(request: LaboratoryRequest): Promise<No
       await host.closeAll()
       return atEnd(await raceVariants(await host.engine(config), job, context))
     },
+    probe: (request) => runProbe(host, { ...config, ...request }, context),
     openContender: async (model, samples) => {
       const label = engine.name
       const request = { ...config, label, model: file(model), inputs: await inputs(samples), freeDimensions }

@@ -15,6 +15,7 @@ import type {
   OpenOptions,
   Residency,
 } from '../../src/engines/engine'
+import type { ProbeTable } from '../../src/probe/probe-table'
 import type { EnvironmentRecord, PageEnvironment } from '../../src/engines/environment-record'
 import type { ColdStart } from '../../src/measure/cold-start'
 import type { SlotTimes, WarmUpRule } from '../../src/measure/contender'
@@ -258,6 +259,12 @@ export interface Predictions {
   readonly classes: readonly Int32Array[]
 }
 
+export interface ProbeRequest {
+  /** Time to sample, after checks and warm-up; a few rounds are always run. */
+  readonly seconds: number
+  readonly seed: number
+}
+
 export interface OutputsRequest {
   readonly model: ModelFile
   readonly feeds: NamedValues
@@ -278,6 +285,7 @@ export interface EngineApi {
   fidelity: Job<EngineConfig & FidelityRequest, FidelityResult>
   accuracy: Job<EngineConfig & AccuracyRequest, Predictions>
   outputs: Job<EngineConfig & OutputsRequest, NamedValues>
+  probe: Job<EngineConfig & ProbeRequest, ProbeTable>
 }
 
 /** What one worker asks of the reference engine's worker: sessions by number, on plain WASM with one thread. */

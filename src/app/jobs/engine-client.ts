@@ -18,6 +18,7 @@ import type {
   ModelInterface,
   OutputsRequest,
   Predictions,
+  ProbeRequest,
   SlotRequest,
 } from '../../../workers/host/protocol'
 import type { NamedValues } from '../../core/pass/tensor-value'
@@ -25,6 +26,7 @@ import type { EngineId } from '../../engines/engine'
 import type { SlotTimes, WarmUpRule } from '../../measure/contender'
 import type { EngineCheck } from '../../measure/engine-check'
 import type { FaultSite } from '../../measure/fault-site'
+import type { ProbeTable } from '../../probe/probe-table'
 import { freshPageFacts, pageFacts, withEndOfRun } from './page-facts'
 import type { JobOptions } from './run-job'
 import { SupervisedWorker, type WorkerOptions } from './supervised-worker'
@@ -59,6 +61,12 @@ export class EngineClient {
   async compareLatency(request: LatencyJobRequest, options?: JobOptions): Promise<LatencyJobResult> {
     const result = await this.#worker.run('compareLatency', this.#observed(request, options), options)
     return { ...result, environment: await withEndOfRun(result.environment) }
+  }
+
+  /** Which operators and formats this engine runs, how right and how fast: a hint of seconds, never a verdict. */
+  async probe(request: ProbeRequest, options?: JobOptions): Promise<ProbeTable> {
+    const table = await this.#worker.run('probe', this.#observed(request, options), options)
+    return { ...table, environment: await withEndOfRun(table.environment) }
   }
 
   /** For a race over several workers: opens what the next three methods time, and closes everything else in this worker. */

@@ -10,7 +10,7 @@ import type { EngineRace } from '../../measure/engine-race'
 export const HOST_GLOBAL = 'latheHost'
 export const PROGRESS_GLOBAL = 'latheProgress'
 
-type ClientMethod = 'compareLatency' | 'engineCheck' | 'bisect' | 'fidelity' | 'accuracy'
+type ClientMethod = 'compareLatency' | 'engineCheck' | 'bisect' | 'fidelity' | 'accuracy' | 'probe'
 /** Methods of the engine client, and `raceEngines`, which has workers of its own. */
 export type BrowserMethod = 'start' | 'raceEngines' | ClientMethod
 type RequestOf<M extends BrowserMethod> = M extends ClientMethod
