@@ -9,9 +9,27 @@ export const FLOAT16_MIN_POSITIVE = 2 ** -24
 
 /** float32 values → float16 bit patterns. From 65520 on a value becomes infinity. */
 export function encodeFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
-  const source = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  const source = new Int32Array(values.buffer, values.byteOffset, values.length)
   const target = new Uint16Array(values.length)
-  for (let i = 0; i < source.length; i++) target[i] = roundBits(source[i] as number)
+  let i = 0
+  for (; i < source.length - 3; i += 4) {
+    const a = source[i] as number
+    const b = source[i + 1] as number
+    const c = source[i + 2] as number
+    const d = source[i + 3] as number
+    if (isNormal(a) && isNormal(b) && isNormal(c) && isNormal(d)) {
+      target[i] = roundNormal(a)
+      target[i + 1] = roundNormal(b)
+      target[i + 2] = roundNormal(c)
+      target[i + 3] = roundNormal(d)
+    } else {
+      target[i] = roundBits(a)
+      target[i + 1] = roundBits(b)
+      target[i + 2] = roundBits(c)
+      target[i + 3] = roundBits(d)
+    }
+  }
+  for (; i < source.length; i++) target[i] = roundBits(source[i] as number)
   return target
 }
 
@@ -22,14 +40,24 @@ export function decodeFloat16(patterns: Uint16Array): Float32Array<ArrayBuffer> 
   return new Float32Array(target.buffer)
 }
 
+/** 2^-14 and 65536, between which the float16 is a normal number (or rounds up to infinity). */
+const SMALLEST_NORMAL = 0x38800000
+const TOO_LARGE = 0x47800000
+
+function isNormal(bits: number): boolean {
+  const magnitude = bits & 0x7fffffff
+  return magnitude >= SMALLEST_NORMAL && magnitude < TOO_LARGE
+}
+
+/** Rebias the exponent (127 → 15) and round half to even; a carry out of the mantissa lands in the exponent, as it should. */
+const roundNormal = (bits: number): number =>
+  ((bits >>> 16) & 0x8000) | (((bits & 0x7fffffff) - 0x38000000 + 0xfff + ((bits >>> 13) & 1)) >>> 13)
+
 /** float32 bits → float16 bits. */
 function roundBits(bits: number): number {
-  const sign = (bits >>> 16) & 0x8000
+  if (isNormal(bits)) return roundNormal(bits)
   const magnitude = bits & 0x7fffffff
-  if (magnitude >= 0x47800000) return sign | roundHuge(magnitude)
-  if (magnitude < 0x38800000) return sign | roundSubnormal(magnitude)
-  // Rebias the exponent (127 → 15) and round half to even; a carry out of the mantissa lands in the exponent, as it should.
-  return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13)
+  return ((bits >>> 16) & 0x8000) | (magnitude >= TOO_LARGE ? roundHuge(magnitude) : roundSubnormal(magnitude))
 }
 
 /** 65536 and above, infinity and NaN. A NaN whose payload does not reach the upper ten bits must not turn into infinity. */
