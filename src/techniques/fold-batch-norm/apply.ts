@@ -1,5 +1,6 @@
-// Folds batch normalization (and scale or shift per channel) into the Conv, ConvTranspose, Gemm or MatMul before it, in the main graph and
-// in the bodies of If, Loop and Scan. A chain of such operators is multiplied out in float64 and enters the weights with one rounding.
+// Folds batch normalization (and scale or shift per channel) into the Conv, ConvTranspose, Gemm or MatMul before it, else into the one after
+// it, in the main graph and in the bodies of If, Loop and Scan. A chain of such operators is multiplied out in float64 and enters the
+// weights with one rounding.
 // Weights that other operators use as well are left to them: the layer gets its own copy.
 
 import { inferShapes } from '../../core/model/infer-shapes'
@@ -8,8 +9,10 @@ import { onnxOpset } from '../../core/model/model'
 import { attributes, float, nodeLabel, type Node } from '../../core/model/node'
 import { makeTensor, type Tensor } from '../../core/model/tensor'
 import type { Apply, Note } from '../../core/pass/technique'
+import { foldBefore } from './input-weights'
 import { foldInto, type FoldedWeights, type LinearLayer } from './linear-layer'
 import { planFolds, type Fold } from './plan'
+import { planFoldsBefore, type FoldBefore } from './plan-before'
 import type { spec } from './spec'
 
 export const apply: Apply<typeof spec> = async (model, { includeScaleAndShift }, context) => {
@@ -17,18 +20,28 @@ export const apply: Apply<typeof spec> = async (model, { includeScaleAndShift },
   const rules = { opset: onnxOpset(model), includeScaleAndShift }
   const result = await mapGraphs(model, inferShapes(model), async (graph) => {
     const { folds, reasons } = planFolds(graph, rules)
-    for (const [node, reason] of reasons) {
-      notes.push({ kind: 'skipped', subject: nodeLabel(node), text: `Stays as it is: ${reason}.` })
-    }
     let changed = false
     for (const [i, fold] of folds.entries()) {
       await context.checkpoint()
       context.progress(i / folds.length, nodeLabel(fold.layer.node))
       const weights = foldInto(fold.layer, fold.affine)
-      notes.push(noteOn(fold, weights))
+      notes.push(noteOn(fold.layer, fold.tail, weights !== undefined))
       if (!weights) continue
       changed = true
       replaceLayer(graph, fold, weights)
+    }
+    const before = planFoldsBefore(graph, rules)
+    for (const fold of before.folds) {
+      await context.checkpoint()
+      const weights = foldBefore(fold.layer, fold.layout, fold.affine)
+      notes.push(noteOn(fold.layer, fold.head, weights !== undefined))
+      if (!weights) continue
+      changed = true
+      replaceReader(graph, fold, weights)
+    }
+    const left = new Set(graph.draft.nodes)
+    for (const [node, reason] of new Map([...reasons, ...before.reasons])) {
+      if (left.has(node)) notes.push({ kind: 'skipped', subject: nodeLabel(node), text: `Stays as it is: ${reason}.` })
     }
     return changed
   })
@@ -37,33 +50,56 @@ export const apply: Apply<typeof spec> = async (model, { includeScaleAndShift },
   return { model: result, notes }
 }
 
-function noteOn({ layer, tail }: Fold, weights: FoldedWeights | undefined): Note {
-  const names = tail.map(nodeLabel).join(', ')
-  const subject = nodeLabel(layer.node)
-  return weights
+function noteOn({ node }: LinearLayer, gone: readonly Node[], isFinite: boolean): Note {
+  const names = gone.map(nodeLabel).join(', ')
+  const subject = nodeLabel(node)
+  return isFinite
     ? { kind: 'changed', subject, text: `Took in ${names}.` }
     : { kind: 'skipped', subject, text: `Cannot take in ${names}: the weights would not be finite numbers.` }
 }
 
 function replaceLayer(graph: GraphEdit, { layer, tail }: Fold, weights: FoldedWeights): void {
-  const { draft } = graph
-  const { node, weight, bias, channels } = layer
-  const weightName = place(graph, layer, weight, weights.weight, weight.dims)
-  const biasName = bias
-    ? place(graph, layer, bias, weights.bias, [channels])
-    : place(graph, layer, { ...weight, name: `${weight.name}_bias` }, weights.bias, [channels])
+  const { node } = layer
+  const names = [placeWeight(graph, layer, weights.weight), placeBias(graph, layer, weights.bias)] as const
+  const outputs = tail.at(-1)?.outputs.slice(0, 1) ?? node.outputs
   const gone = new Set(tail)
-  draft.mapNodes((other) =>
-    other === node ? layerWith(layer, [weightName, biasName], tail) : gone.has(other) ? undefined : other,
+  graph.draft.mapNodes((other) =>
+    other === node
+      ? withBias({ ...node, outputs }, [node.inputs[0] ?? '', ...names])
+      : gone.has(other)
+        ? undefined
+        : other,
   )
 }
 
-function layerWith({ node }: LinearLayer, [weight, bias]: readonly [string, string], tail: readonly Node[]): Node {
-  const outputs = tail.at(-1)?.outputs.slice(0, 1) ?? node.outputs
-  const inputs = [node.inputs[0] ?? '', weight, bias]
-  if (node.opType === 'MatMul') return { ...node, opType: 'Gemm', inputs, outputs, attributes: attributes({}) }
-  if (node.opType !== 'Gemm') return { ...node, inputs, outputs }
-  return { ...node, inputs, outputs, attributes: new Map([...node.attributes, ['beta', float(1)]]) }
+/** `bias`: absent where nothing was shifted, and the layer keeps what it has. */
+function replaceReader(
+  graph: GraphEdit,
+  { layer, head, input }: FoldBefore,
+  { weight, bias }: Pick<FoldedWeights, 'weight'> & { readonly bias: FoldedWeights['bias'] | undefined },
+): void {
+  const { node } = layer
+  const weightName = placeWeight(graph, layer, weight)
+  const next = bias
+    ? withBias(node, [input, weightName, placeBias(graph, layer, bias)])
+    : { ...node, inputs: [input, weightName, ...node.inputs.slice(2)] }
+  const gone = new Set(head)
+  graph.draft.mapNodes((other) => (other === node ? next : gone.has(other) ? undefined : other))
+}
+
+const placeWeight = (graph: GraphEdit, layer: LinearLayer, numbers: FoldedWeights['weight']): string =>
+  place(graph, layer, layer.weight, numbers, layer.weight.dims)
+
+const placeBias = (graph: GraphEdit, layer: LinearLayer, numbers: FoldedWeights['bias']): string => {
+  const { bias, weight, channels } = layer
+  return place(graph, layer, bias ?? { ...weight, name: `${weight.name}_bias` }, numbers, [channels])
+}
+
+/** The node with three inputs, its bias counted once. */
+function withBias(node: Node, inputs: readonly string[]): Node {
+  if (node.opType === 'MatMul') return { ...node, opType: 'Gemm', inputs, attributes: attributes({}) }
+  if (node.opType !== 'Gemm') return { ...node, inputs }
+  return { ...node, inputs, attributes: new Map([...node.attributes, ['beta', float(1)]]) }
 }
 
 /** Stores new numbers under the old name where only this layer reads it, else under a fresh one; returns the name. */

@@ -33,7 +33,7 @@ export function planFolds(graph: GraphEdit, rules: FoldRules): FoldPlan {
   for (const node of nodes) {
     if (!isLinear(node)) continue
     const next = onlyReader(index, node.outputs[0] ?? '')
-    if (typeof next !== 'string' && !isTail(next, rules)) continue
+    if (typeof next !== 'string' && !isAffine(next, rules)) continue
     const layer = linearLayerOf(node, rules.opset, graph.constant, (value) => rankOf(graph, value))
     if (typeof layer === 'string') {
       if (typeof next !== 'string') reasons.set(next, layer)
@@ -55,7 +55,7 @@ function followTail(
   let affine = identityAffine(layer.channels)
   for (let value = layer.node.outputs[0] ?? ''; ;) {
     const next = onlyReader(graph.draft.index, value)
-    if (typeof next === 'string' || !isTail(next, rules)) break
+    if (typeof next === 'string' || !isAffine(next, rules)) break
     const step = affineOf(next, { name: value, channels: layer.channels, rank: layer.rank }, graph, rules)
     if (typeof step === 'string') {
       reasons.set(next, step)
@@ -70,7 +70,8 @@ function followTail(
   return isWorthIt ? { layer, tail, affine } : undefined
 }
 
-function affineOf(node: Node, value: ChannelValue, graph: GraphEdit, { opset }: FoldRules): Affine | string {
+/** What the node does to each channel of the value, else the reason why it is not that simple. */
+export function affineOf(node: Node, value: ChannelValue, graph: GraphEdit, { opset }: FoldRules): Affine | string {
   if (node.inputs.filter((name) => name === value.name).length !== 1) return 'it reads the value twice'
   if (isBatchNorm(node) && node.inputs[0] !== value.name) return 'it reads the value as a parameter'
   return isBatchNorm(node)
@@ -78,14 +79,15 @@ function affineOf(node: Node, value: ChannelValue, graph: GraphEdit, { opset }: 
     : scaleOrShiftOf(node, value, opset, graph.constant)
 }
 
-const isBatchNorm = (node: Node): boolean => isOp(node, 'BatchNormalization')
+export const isBatchNorm = (node: Node): boolean => isOp(node, 'BatchNormalization')
 
-const isTail = (node: Node, { includeScaleAndShift }: FoldRules): boolean =>
+/** The operator may scale or shift each channel. */
+export const isAffine = (node: Node, { includeScaleAndShift }: FoldRules): boolean =>
   isBatchNorm(node) ||
   (includeScaleAndShift && node.domain === '' && ['Mul', 'Add', 'Sub', 'Div'].includes(node.opType))
 
 /** The node that alone reads the value, else the reason why there is none. */
-function onlyReader(index: GraphIndex, value: string): Node | string {
+export function onlyReader(index: GraphIndex, value: string): Node | string {
   if (index.isOutput(value)) return 'the value before it is an output of the graph'
   const readers = index.consumers(value)
   const [reader] = readers
@@ -116,7 +118,7 @@ function withReasons(
   return reasons
 }
 
-function rankOf(graph: GraphEdit, value: string): number | undefined {
+export function rankOf(graph: GraphEdit, value: string): number | undefined {
   const type = graph.type(value)
   return type?.kind === 'tensor' ? type.shape?.length : undefined
 }

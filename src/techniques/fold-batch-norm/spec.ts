@@ -1,12 +1,12 @@
-// Options and promises of folding batch normalization into the weights before it.
+// Options and promises of folding batch normalization into the weights beside it.
 
 import { defineSpec, toggle } from '../../core/options/spec'
 
 export const spec = defineSpec({
   id: 'fold-batch-norm',
   label: 'Fold batch normalization',
-  summary: 'Multiplies batch normalization into the weights before it: fewer operators, the same answers.',
-  version: 1,
+  summary: 'Multiplies batch normalization into the weights beside it: fewer operators, the same answers.',
+  version: 2,
   options: {
     includeScaleAndShift: toggle({
       label: 'Also fold scale and shift',
