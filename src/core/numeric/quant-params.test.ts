@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { quantParams, type QuantDType, type QuantParamOptions } from './quant-params'
+import { blockParams, middleZeroPoint, quantParams, type QuantDType, type QuantParamOptions } from './quant-params'
 import { roundHalfEven } from './rounding'
 
 type Case = readonly [
@@ -60,6 +60,57 @@ describe('quantParams', () => {
     [-3e38, 3e38],
   ])('refuses the range %d to %d', (min, max) => {
     expect(() => quantParams(min, max, 'uint8')).toThrowError(expect.objectContaining({ code: 'data/invalid' }))
+  })
+})
+
+describe('restricted parameters', () => {
+  it.each([
+    [-1, 3, 128, 3 / 127],
+    [0.5, 3, 0, 3 / 255],
+    [-3, 1, 128, 3 / 128],
+    [0, 0, 0, 1 / 255],
+  ])('take zero point 0 or 128 for the range %d to %d', (min, max, zeroPoint, scale) => {
+    expect(quantParams(min, max, 'uint8', { restricted: true })).toEqual({ scale: Math.fround(scale), zeroPoint })
+  })
+
+  it('keep the smallest range, and say nothing about other types and symmetric data', () => {
+    const scale = Math.fround(0.51 / 255)
+    expect(quantParams(0, 0.25, 'uint8', { restricted: true, minRealRange: 0.51 })).toEqual({ scale, zeroPoint: 0 })
+    expect(quantParams(-1, 3, 'int8', { restricted: true })).toEqual(quantParams(-1, 3, 'int8'))
+    const symmetric = { symmetric: true }
+    expect(quantParams(0, 3, 'uint8', { ...symmetric, restricted: true })).toEqual(
+      quantParams(0, 3, 'uint8', symmetric),
+    )
+  })
+})
+
+describe('blockParams', () => {
+  it('keeps the middle zero point for a symmetric block of zeros, and 0 for another', () => {
+    expect(blockParams(0, 0, 'uint4', { symmetric: true })).toEqual({ scale: 1, zeroPoint: 8 })
+    expect(blockParams(0, 0, 'uint4')).toEqual({ scale: 1, zeroPoint: 0 })
+  })
+
+  it('takes the zero point from the rounded scale', () => {
+    // -min / scale is 57.5 and a bit, but less with the scale rounded to float32. Values of onnxruntime.quantization 1.30.
+    const [min, max] = [-0.3605879843235016, 1.2385413646697998]
+    expect(quantParams(min, max, 'uint8').zeroPoint).toBe(58)
+    expect(blockParams(min, max, 'uint8').zeroPoint).toBe(57)
+  })
+
+  it('refuses a range that float32 cannot hold', () => {
+    expect(() => blockParams(-3e38, 3e38, 'int8')).toThrowError(expect.objectContaining({ code: 'data/invalid' }))
+  })
+})
+
+describe('middleZeroPoint', () => {
+  it('is the zero point of symmetric data', () => {
+    const types: readonly QuantDType[] = ['int4', 'uint4', 'int8', 'uint8', 'int16', 'uint16']
+    for (const reduceRange of [false, true]) {
+      for (const dtype of types) {
+        const { zeroPoint } = quantParams(-1, 3, dtype, { symmetric: true, reduceRange })
+        expect(middleZeroPoint(dtype, { reduceRange })).toBe(zeroPoint)
+      }
+    }
   })
 })
 

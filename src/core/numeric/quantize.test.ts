@@ -1,8 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bytesOf } from '../model/tensor'
-import { quantParams, type QuantDType } from './quant-params'
-import { channelLayout, channelRanges, quantizeBias, quantizeChannels, quantizeValue, quantizeWith } from './quantize'
+import { channelRanges } from './channel-ranges'
+import { unpackSubByte } from './pack-sub-byte'
+import { blockParams, middleZeroPoint, quantParams, type QuantDType } from './quant-params'
+import { quantizeBias, quantizeChannels, quantizeValue, quantizeWith } from './quantize'
+import { channelLayout } from './scale-layout'
 
 const V = [-1, -0.5, 0, 0.3, 0.7, 1.5, 2.5, 3]
 const plainZero = (values: ArrayLike<number>) => Array.from(values, (value) => value + 0)
@@ -61,33 +64,119 @@ describe('quantizeWith', () => {
     }
   })
 
-  it('gives what the plain formula gives, for any axis, alignment and length', () => {
-    const shapes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 })
-    const run = fc.record({ dims: shapes, axis: fc.nat(3), offset: fc.nat(3), signed: fc.boolean(), seed: fc.nat() })
-    fc.assert(
-      fc.property(run, ({ dims, axis, offset, signed, seed }) => {
-        const layout = channelLayout(dims, axis < dims.length ? axis : undefined)
-        const inner = axis < dims.length ? dims.slice(axis + 1).reduce((product, dim) => product * dim, 1) : 1
-        const count = dims.reduce((product, dim) => product * dim, 1)
-        const values = Float32Array.from({ length: count }, (_, i) => 3 * Math.sin(seed + i * 1.7))
-        const dtype = signed ? 'int8' : 'uint8'
-        const result = quantizeChannels(misaligned(values, offset), layout, dtype, { symmetric: signed })
-        values.forEach((value, i) => {
-          const channel = Math.floor(i / inner) % layout.scales
-          const scale = result?.scales[channel] as number
-          const zeroPoint = result?.zeroPoints[channel] as number
-          expect(result?.values[i]).toBe(quantizeValue(value, dtype, { scale, zeroPoint }) + 0)
-        })
-      }),
-    )
-  })
-
   it('finds the channel also where a chunk ends inside a run', () => {
     // 3 channels of 10,000 values: chunk borders fall inside channels.
     const values = Float32Array.from({ length: 30_000 }, (_, i) => (Math.floor(i / 10_000) + 1) * (i % 2 ? 1 : -1))
     const result = quantizeChannels(misaligned(values, 1), channelLayout([3, 100, 100], 0), 'int8', { symmetric: true })
     expect(result && [...result.scales]).toEqual([1 / 127, 2 / 127, 3 / 127].map(Math.fround))
     expect(result?.values.every((q) => q === 127 || q === -127)).toBe(true)
+  })
+})
+
+/** The scale of each element by its index along the axis, as ONNX defines it. */
+function scaleIndices(dims: readonly number[], axis: number | undefined, blockSize: number | undefined): number[] {
+  const count = dims.reduce((product, dim) => product * dim, 1)
+  if (axis === undefined) return new Array<number>(count).fill(0)
+  const inner = dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)
+  const length = dims[axis] ?? 0
+  return Array.from({ length: count }, (_, i) => {
+    const along = Math.floor(i / inner) % length
+    if (blockSize === undefined) return along
+    const line = Math.floor(i / (inner * length))
+    return (line * Math.ceil(length / blockSize) + Math.floor(along / blockSize)) * inner + (i % inner)
+  })
+}
+
+describe('every integer type, axis and block size', () => {
+  const types: readonly QuantDType[] = ['int4', 'uint4', 'int8', 'uint8', 'int16', 'uint16']
+  const tensors = fc.record({
+    dims: fc.array(fc.integer({ min: 1, max: 11 }), { minLength: 1, maxLength: 4 }),
+    axis: fc.option(fc.nat(3), { nil: undefined }),
+    blockSize: fc.option(fc.integer({ min: 1, max: 12 }), { nil: undefined }),
+    offset: fc.nat(3),
+    symmetric: fc.boolean(),
+    reduceRange: fc.boolean(),
+    seed: fc.integer({ min: 1, max: 1e6 }),
+  })
+
+  it.each(types)('%s: integers, scales and zero points are those of the plain formulas', (dtype) => {
+    fc.assert(
+      fc.property(tensors, ({ dims, offset, symmetric, reduceRange, seed, ...wanted }) => {
+        const axis = wanted.axis === undefined || wanted.axis >= dims.length ? undefined : wanted.axis
+        const blockSize = axis === undefined ? undefined : wanted.blockSize
+        const index = scaleIndices(dims, axis, blockSize)
+        const values = Float32Array.from(index, (_, i) => 3 * Math.sin(seed + i * 1.7) * (i % 5 === 0 ? 0.01 : 1))
+        const options = { symmetric, reduceRange, isBlocked: blockSize !== undefined }
+        const layout = channelLayout(dims, axis, blockSize)
+        const result = quantizeChannels(misaligned(values, offset), layout, dtype, options)
+        expect(result?.scales.length).toBe(Math.max(...index) + 1)
+        const params = Array.from(result?.scales ?? [], (_, scale) => {
+          const own = values.filter((_, i) => index[i] === scale)
+          const found = (blockSize ? blockParams : quantParams)(Math.min(...own), Math.max(...own), dtype, options)
+          return symmetric ? { ...found, zeroPoint: middleZeroPoint(dtype, options) } : found
+        })
+        expect([...(result?.scales ?? [])]).toEqual(params.map(({ scale }) => scale))
+        expect(result?.zeroPoints).toEqual(params.map(({ zeroPoint }) => zeroPoint + 0))
+        const codes = Array.from(values, (value, i) => {
+          const own = params[index[i] as number] ?? { scale: NaN, zeroPoint: NaN }
+          return quantizeValue(value, dtype, own) + 0
+        })
+        const stored = result?.values ?? []
+        const isPacked = dtype === 'int4' || dtype === 'uint4'
+        expect(
+          isPacked ? [...unpackSubByte(Uint8Array.from(stored), 4, codes.length, dtype === 'int4')] : [...stored],
+        ).toEqual(codes)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it.each([
+    ['rows', [7, 9001], 0, undefined],
+    ['columns', [9001, 7], 1, undefined],
+    ['wide columns', [6, 9001], 1, undefined],
+    ['the middle axis', [5, 3, 4001], 1, undefined],
+    ['blocks along rows', [9, 5003], 1, 48],
+    ['blocks along columns', [5003, 9], 0, 48],
+  ] as const)('finds the scale also where a chunk ends inside a group: %s', (_what, dims, axis, blockSize) => {
+    const index = scaleIndices(dims, axis, blockSize)
+    // The larger the index of the scale, the larger its values: each has the code 100 or -100 with its own scale only.
+    const values = Float32Array.from(index, (scale, i) => (i % 3 === 0 ? -100 : 100) * (scale + 1))
+    const scales = Float32Array.from({ length: Math.max(...index) + 1 }, (_, scale) => scale + 1)
+    const layout = channelLayout(dims, axis, blockSize)
+    const zeroPoints = Array.from(scales, () => 0)
+    const codes = quantizeWith(misaligned(values, 1), layout, 'int8', scales, zeroPoints)
+    expect(codes.every((code, i) => code === (i % 3 === 0 ? -100 : 100))).toBe(true)
+    const { min, max } = channelRanges(misaligned(values, 3), layout)
+    const widest = channelRanges(misaligned(values, 2), layout, true)
+    scales.forEach((scale, i) => {
+      const own = [min[i], max[i], widest.min[i], widest.max[i]]
+      // A scale of a short block may have seen one sign only.
+      expect([0, -100 * scale]).toContain(own[0])
+      expect([0, 100 * scale]).toContain(own[1])
+      expect(own.slice(2)).toEqual([-100 * scale, 100 * scale])
+    })
+  })
+})
+
+describe('the product that stands for a quotient', () => {
+  it('has the same float32 value next to every tie, where a single bit would show', () => {
+    const bits = new Int32Array(1)
+    const value = new Float32Array(bits.buffer)
+    const layout = channelLayout([3], undefined)
+    fc.assert(
+      fc.property(fc.float({ min: Math.fround(1e-6), max: 1e6, noNaN: true }), fc.nat(32767), (scale, code) => {
+        value[0] = scale * (code + 0.5)
+        const middle = bits[0] as number
+        const values = [-1, 0, 1].map((step) => {
+          bits[0] = middle + step
+          return value[0] as number
+        })
+        const codes = quantizeWith(bytesOf(Float32Array.from(values)), layout, 'int16', Float32Array.of(scale), [0])
+        expect([...codes]).toEqual(values.map((x) => quantizeValue(x, 'int16', { scale, zeroPoint: 0 })))
+      }),
+      { numRuns: 5000 },
+    )
   })
 })
 

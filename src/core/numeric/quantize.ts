@@ -12,13 +12,8 @@ import {
   type QuantParamOptions,
   type QuantParams,
 } from './quant-params'
-export { channelRanges } from './channel-ranges'
-export { channelLayout } from './scale-layout'
 import { ROUNDING_SHIFT, roundHalfEven } from './rounding'
 import { chunkLength, eachChunk, eachSegment, type ScaleLayout, type Segment } from './scale-layout'
-
-/** 8-bit types: the ones that are stored one value a byte. */
-export type ByteDType = 'int8' | 'uint8'
 
 /** As ONNX stores them: 4-bit integers packed, two a byte. */
 export type IntegerValues = Int8Array | Uint8Array | Int16Array | Uint16Array
@@ -42,20 +37,6 @@ export interface ScaleOptions extends QuantParamOptions {
  * The integers for `bytes` with the given parameters, which must have one entry per scale of the layout. Codes are clipped to the whole
  * range of the type.
  */
-export function quantizeWith(
-  bytes: Uint8Array,
-  layout: ScaleLayout,
-  dtype: ByteDType,
-  scales: Float32Array,
-  zeroPoints: readonly number[],
-): Int8Array | Uint8Array
-export function quantizeWith(
-  bytes: Uint8Array,
-  layout: ScaleLayout,
-  dtype: QuantDType,
-  scales: Float32Array,
-  zeroPoints: readonly number[],
-): IntegerValues
 export function quantizeWith(
   bytes: Uint8Array,
   layout: ScaleLayout,
