@@ -8,10 +8,8 @@ export type BlockBits = 2 | 4 | 8
  * `n` may be less than the N of the weight; each row is whole. The arrays are only lent: they are reused for the next panel.
  */
 export interface BlockRequest {
-  /** n × k, row-major, finite float32 values. */
+  /** n × k, row-major, float32 values. */
   readonly rows: Float32Array
-  /** First row of the panel within the weight: only algorithms that keep something per weight need it. */
-  readonly firstRow: number
   readonly n: number
   readonly k: number
   /** The last block of a row may be shorter. */
@@ -30,6 +28,7 @@ export interface BlockCodes {
   readonly zeroPoints: Uint8Array | undefined
 }
 
-export type BlockAlgorithm = (request: BlockRequest) => BlockCodes
+/** Undefined where a row holds NaN or an infinity; see `areFinite` for algorithms that cannot tell. */
+export type BlockAlgorithm = (request: BlockRequest) => BlockCodes | undefined
 
 export const blockCount = ({ k, blockSize }: Pick<BlockRequest, 'k' | 'blockSize'>): number => Math.ceil(k / blockSize)

@@ -1,0 +1,118 @@
+// Stores the weights of MatMul, Gemm and Gather in blocks of a few bits. plan.ts says which, choose-algorithm.ts and its neighbours how,
+// write-nodes.ts what stands in the graph then.
+
+import { LabError } from '../../core/errors/lab-error'
+import { inferShapes } from '../../core/model/infer-shapes'
+import { mapGraphs } from '../../core/model/map-graphs'
+import { onnxOpset, type Model } from '../../core/model/model'
+import { nodeLabel } from '../../core/model/node'
+import { tensorCount } from '../../core/model/tensor'
+import { raiseOpset } from '../../core/onnx/raise-opset'
+import type { PassContext } from '../../core/pass/pass-context'
+import type { Apply, Note, SessionOptions } from '../../core/pass/technique'
+import type { BlockBits } from './block-codes'
+import type { BlockWeight } from './block-weight'
+import { chooseAlgorithm } from './choose-algorithm'
+import { packWeight, type BlockGrid } from './pack-weight'
+import { planBlocks, type BlockOptions, type BlockPlan } from './plan'
+import { spec } from './spec'
+import { NodeWriter, type Stored } from './write-nodes'
+
+/** 4-bit tensors and blocked DequantizeLinear. */
+const OPSET_OF_BLOCKS = 21
+
+/** ONNX Runtime on WASM turns DequantizeLinear → MatMul into MatMulNBits, which is slow for a single row; so it restores float at load. */
+const RESTORED_AT_LOAD: SessionOptions = { 'session.disable_quant_qdq': '1' }
+
+export const apply: Apply<typeof spec> = async (model, options, context) => {
+  refuseTwoBits(options)
+  const { raised, plan } = await planRaised(model, options)
+  const notes = [...plan.notes]
+  if (model.functions.length > 0) notes.push(FUNCTIONS_NOTE)
+  const { stored, notes: done } = await storeAll(plan.weights, options, context)
+  notes.push(...done)
+  context.progress(1, 'done')
+  if (stored.length === 0) return { model, notes: [...notes, nothingToDo(options)] }
+  const writer = new NodeWriter(stored, options)
+  const written = await mapGraphs(raised, inferShapes(raised), (edit) => Promise.resolve(writer.edit(edit)))
+  notes.push(...writer.notes)
+  if (options.format === 'qdq') return { model: written, notes, sessionOptions: RESTORED_AT_LOAD }
+  return { model: { ...written, opsets: new Map(written.opsets).set('com.microsoft', 1) }, notes }
+}
+
+function refuseTwoBits({ bits, format }: BlockOptions): void {
+  if (bits !== '2' || format !== 'qdq') return
+  throw new LabError(
+    'options/invalid',
+    'The format qdq holds 4 or 8 bits: ONNX has 2-bit types from opset 25 on only.',
+    {
+      path: 'bits',
+      expected: '4 or 8 with the format qdq',
+      got: bits,
+    },
+  )
+}
+
+/** The plan knows nodes by identity, so it belongs to the raised model. */
+async function planRaised(
+  model: Model,
+  options: BlockOptions,
+): Promise<{ readonly raised: Model; readonly plan: BlockPlan }> {
+  const raised = raiseOpset(model, options.format === 'qdq' ? OPSET_OF_BLOCKS : spec.needs.opset)
+  const plan = await planBlocks(raised, options)
+  const hasTables = plan.weights.some(({ role }) => role === 'table')
+  if (!hasTables || onnxOpset(raised) >= OPSET_OF_BLOCKS) return { raised, plan }
+  const higher = raiseOpset(raised, OPSET_OF_BLOCKS)
+  return { raised: higher, plan: await planBlocks(higher, options) }
+}
+
+async function storeAll(
+  weights: readonly BlockWeight[],
+  options: BlockOptions,
+  context: PassContext,
+): Promise<{ readonly stored: readonly Stored[]; readonly notes: readonly Note[] }> {
+  const total = weights.reduce((sum, { tensor }) => sum + tensorCount(tensor), 0)
+  const stored: Stored[] = []
+  const notes: Note[] = []
+  let done = 0
+  for (const weight of weights) {
+    await context.checkpoint()
+    context.progress(done / total, weight.tensor.name)
+    const grid = gridOf(weight, options)
+    const form = options.format === 'matmul-nbits' && weight.role === 'matrix' ? 'blobs' : 'elements'
+    const packed = await packWeight(weight, grid, form, chooseAlgorithm(options, weight.role, grid.bits), context)
+    if (packed) stored.push({ weight, packed })
+    notes.push(noteOn(weight, grid, packed !== undefined))
+    done += tensorCount(weight.tensor)
+  }
+  return { stored, notes }
+}
+
+const BITS: Readonly<Record<BlockOptions['bits'], BlockBits>> = { '2': 2, '4': 4, '8': 8 }
+/** Of GatherBlockQuantized in the form that every engine has. */
+const TABLE_BITS = 4
+
+const gridOf = ({ role }: BlockWeight, { bits, blockSize, symmetric }: BlockOptions): BlockGrid => ({
+  bits: role === 'table' ? TABLE_BITS : BITS[bits],
+  blockSize: Number(blockSize),
+  symmetric,
+})
+
+function noteOn({ tensor, readers }: BlockWeight, { bits, blockSize }: BlockGrid, isDone: boolean): Note {
+  const subject = tensor.name
+  if (!isDone) {
+    return { kind: 'skipped', subject, text: `"${subject}" stays in float: it holds values that are not finite.` }
+  }
+  const text = `"${subject}" is stored in ${bits} bits with a scale for ${blockSize} weights (read by ${readers.map(nodeLabel).join(', ')}).`
+  return { kind: 'changed', subject, text }
+}
+
+const FUNCTIONS_NOTE: Note = {
+  kind: 'skipped',
+  text: "Weights inside the model's functions stay in float: their types depend on the call.",
+}
+
+const nothingToDo = ({ minElements }: BlockOptions): Note => ({
+  kind: 'skipped',
+  text: `No weight of ${minElements} numbers or more could be stored in blocks, so the model is unchanged.`,
+})

@@ -1,0 +1,122 @@
+// Codes → the bytes of a file: one blob a block for MatMulNBits, elements in the order of the weight for DequantizeLinear and
+// GatherBlockQuantized. Targets must be zero where codes go; panels of rows may come in any order.
+
+import type { BlockBits, BlockCodes } from './block-codes'
+
+/** Where a panel stands within its weight. */
+export interface Panel {
+  readonly firstRow: number
+  readonly rows: number
+  readonly k: number
+  readonly blocks: number
+}
+
+/**
+ * B of MatMulNBits (com.microsoft 1): uint8 [N, blocks, blockSize · bits / 8], lower bits first. The zeros beyond K at the end of each row
+ * stay as they are.
+ */
+export function packBlobs(
+  target: Uint8Array,
+  { codes }: BlockCodes,
+  panel: Panel,
+  rowBytes: number,
+  bits: BlockBits,
+): void {
+  for (let row = 0; row < panel.rows; row++) {
+    packRun(target, (panel.firstRow + row) * rowBytes, codes, row * panel.k, panel.k, bits)
+  }
+}
+
+/** Zero points of MatMulNBits: uint8 [N, ceil(blocks · bits / 8)]; each row begins a byte and its unused slots hold the middle. */
+export function packZeroPoints(target: Uint8Array, zeroPoints: Uint8Array, panel: Panel, bits: BlockBits): void {
+  const perByte = 8 / bits
+  const rowBytes = Math.ceil(panel.blocks / perByte)
+  const row = new Uint8Array(rowBytes * perByte)
+  for (let i = 0; i < panel.rows; i++) {
+    row.fill(2 ** (bits - 1))
+    row.set(zeroPoints.subarray(i * panel.blocks, (i + 1) * panel.blocks))
+    packRun(target, (panel.firstRow + i) * rowBytes, row, 0, row.length, bits)
+  }
+}
+
+function packRun(
+  target: Uint8Array,
+  start: number,
+  codes: Uint8Array,
+  from: number,
+  count: number,
+  bits: BlockBits,
+): void {
+  if (bits === 8) target.set(codes.subarray(from, from + count), start)
+  else if (bits === 4) packNibbles(target, start, codes, from, count)
+  else packPairsOfBits(target, start, codes, from, count)
+}
+
+function packNibbles(target: Uint8Array, start: number, codes: Uint8Array, from: number, count: number): void {
+  const whole = from + (count & ~1)
+  let at = start
+  for (let i = from; i < whole; i += 2) target[at++] = (codes[i] as number) | ((codes[i + 1] as number) << 4)
+  if (count & 1) target[at] = codes[whole] as number
+}
+
+function packPairsOfBits(target: Uint8Array, start: number, codes: Uint8Array, from: number, count: number): void {
+  for (let i = 0; i < count; i++) {
+    const at = start + (i >> 2)
+    target[at] = (target[at] as number) | ((codes[from + i] as number) << (2 * (i & 3)))
+  }
+}
+
+/** How an element (row, position within the row) of n × length is numbered in the file. */
+export interface ElementOrder {
+  readonly perRow: number
+  readonly perPosition: number
+}
+
+export const elementOrder = (layout: 'rows' | 'columns', n: number, length: number): ElementOrder =>
+  layout === 'rows' ? { perRow: length, perPosition: 1 } : { perRow: 1, perPosition: n }
+
+/**
+ * Elements of int4, uint4, int8 or uint8 in a tensor's order, 4-bit ones two a byte, the lower half first. `flip` is 0 for unsigned types
+ * and the middle of the range for signed ones: it turns a code into two's complement.
+ */
+export function packElements(
+  target: Uint8Array,
+  codes: Uint8Array,
+  place: { readonly firstRow: number; readonly rows: number; readonly length: number; readonly order: ElementOrder },
+  bits: 4 | 8,
+  flip: number,
+): void {
+  const { firstRow, rows, length, order } = place
+  for (let row = 0; row < rows; row++) {
+    const start = (firstRow + row) * order.perRow
+    const run = codes.subarray(row * length, (row + 1) * length)
+    if (bits === 8) placeBytes(target, run, start, order.perPosition, flip)
+    else placeNibbles(target, run, start, order.perPosition, flip)
+  }
+}
+
+function placeBytes(target: Uint8Array, run: Uint8Array, start: number, step: number, flip: number): void {
+  for (let i = 0, at = start; i < run.length; i++, at += step) target[at] = (run[i] as number) ^ flip
+}
+
+function placeNibbles(target: Uint8Array, run: Uint8Array, start: number, step: number, flip: number): void {
+  for (let i = 0, element = start; i < run.length; i++, element += step) {
+    const at = element >>> 1
+    target[at] = (target[at] as number) | (((run[i] as number) ^ flip) << ((element & 1) << 2))
+  }
+}
+
+/** Scales in a tensor's order. */
+export function placeScales(
+  target: Float32Array,
+  { scales }: BlockCodes,
+  { firstRow, rows, blocks }: Panel,
+  order: ElementOrder,
+): void {
+  for (let row = 0; row < rows; row++) {
+    let at = (firstRow + row) * order.perRow
+    for (let block = row * blocks; block < (row + 1) * blocks; block++, at += order.perPosition) {
+      target[at] = scales[block] as number
+    }
+  }
+}
