@@ -67,22 +67,23 @@ const multiHead: Rule = (context) => {
   const [query, value] = [context.shape(0), context.shape(2)]
   const [batch = null, length = null, width = null] = query ?? []
   const heads = intAttribute(context.node, 'num_heads', 0)
-  if (!query) return [tensorFacts(context.dtype(0), undefined)]
+  const state = tensorFacts(context.dtype(0), [batch, heads > 0 ? heads : null, null, null])
+  if (!query) return [tensorFacts(context.dtype(0), undefined), state, state]
   if (query.length === 5) return [tensorFacts(context.dtype(0), [batch, length, multiplyDims(width, query[4] ?? null)])]
   const valueWidth = value?.length === 4 ? multiplyDims(value[1] ?? null, value[3] ?? null) : value?.[2]
   const output = tensorFacts(context.dtype(0), [batch, length, context.has(2) ? (valueWidth ?? null) : width])
-  const state = tensorFacts(context.dtype(0), [batch, heads > 0 ? heads : null, null, null])
   return [output, state, state]
 }
 
-/** Output like the query (without packed keys and values); the caches follow. */
+/** Output like the query (without packed keys and values); the caches follow, which may be quantized, and the scores. */
 const groupQuery: Rule = (context) => {
   const query = context.shape(0)
   const isPacked = !context.has(1)
   const output = query && (isPacked ? [query[0] ?? null, query[1] ?? null, null] : query)
   const kv = intAttribute(context.node, 'kv_num_heads', 0)
-  const state = tensorFacts(context.dtype(0), [query?.[0] ?? null, kv > 0 ? kv : null, null, null])
-  return [tensorFacts(context.dtype(0), output), state, state]
+  const cache = (past: number) =>
+    tensorFacts(context.dtype(past) ?? context.dtype(0), [query?.[0] ?? null, kv > 0 ? kv : null, null, null])
+  return [tensorFacts(context.dtype(0), output), cache(3), cache(4), tensorFacts(context.dtype(0), undefined)]
 }
 
 const SAME = sameAs()

@@ -14,6 +14,13 @@ import { MICROSOFT_REDUCE_RULES, REDUCE_RULES } from './reduce.table'
 import { MICROSOFT_RESHAPE_RULES, RESHAPE_RULES } from './reshape.table'
 import type { Rule, RuleTable } from './rule'
 import { SEQUENCE_RULES } from './sequence.table'
+import {
+  MICROSOFT_TYPED_RULES,
+  ML_TYPED_RULES,
+  PREVIEW_TYPED_RULES,
+  TRAINING_TYPED_RULES,
+  TYPED_RULES,
+} from './typed.table'
 
 const merge = (...tables: readonly RuleTable[]): ReadonlyMap<string, Rule> =>
   new Map(tables.flatMap((table) => Object.entries(table)))
@@ -32,12 +39,15 @@ const ONNX = merge(
   REDUCE_RULES,
   RESHAPE_RULES,
   SEQUENCE_RULES,
+  TYPED_RULES,
 )
 
 const RULES: ReadonlyMap<string, ReadonlyMap<string, Rule>> = new Map([
   ['', ONNX],
   ['ai.onnx', ONNX],
-  ['ai.onnx.ml', merge(ML_INDEXING_RULES)],
+  ['ai.onnx.ml', merge(ML_INDEXING_RULES, ML_TYPED_RULES)],
+  ['ai.onnx.preview', merge(PREVIEW_TYPED_RULES)],
+  ['ai.onnx.preview.training', merge(TRAINING_TYPED_RULES)],
   [
     'com.microsoft',
     merge(
@@ -51,6 +61,7 @@ const RULES: ReadonlyMap<string, ReadonlyMap<string, Rule>> = new Map([
       MICROSOFT_RECURRENT_RULES,
       MICROSOFT_REDUCE_RULES,
       MICROSOFT_RESHAPE_RULES,
+      MICROSOFT_TYPED_RULES,
     ),
   ],
 ])
