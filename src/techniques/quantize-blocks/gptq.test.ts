@@ -26,10 +26,9 @@ function correlatedGram(samples: number, k: number, mixing: number, rng: Rng): F
   return gram
 }
 
-type Shape = Omit<BlockRequest, 'rows' | 'firstRow'>
+type Shape = Omit<BlockRequest, 'rows'>
 const randomRequest = (shape: Shape, rng: Rng): BlockRequest => ({
   ...shape,
-  firstRow: 0,
   rows: Float32Array.from({ length: shape.n * shape.k }, () => rng.normal()),
 })
 
@@ -65,7 +64,7 @@ test('the worked example gives its digits', () => {
   // A third channel of its own, −2, holds the step at 0.25 and leaves the damping at 0.02.
   const gram = Float64Array.of(2, 1, 0, 1, 2, 0, 0, 0, 2)
   const request: BlockRequest = {
-    ...{ rows: Float32Array.of(0.34, 0.61, -2), firstRow: 0, n: 1, k: 3 },
+    ...{ rows: Float32Array.of(0.34, 0.61, -2), n: 1, k: 3 },
     ...{ blockSize: 16, bits: 4, symmetric: true },
   }
   const factor = factorGram(gram, 3, PAPER)
@@ -114,7 +113,6 @@ test('a weight cut into panels of rows gives the same codes as a whole', () => {
   const panels = [0, 33].map((first) =>
     algorithm({
       ...request,
-      firstRow: first,
       n: first === 0 ? 33 : 37,
       rows: request.rows.slice(first * 64, first === 0 ? 33 * 64 : 70 * 64),
     }),
@@ -175,7 +173,6 @@ test('channels that were 0 in all samples are rounded to the nearest and change 
 test('a block of zeros stays zeros', () => {
   const request = {
     rows: new Float32Array(32),
-    firstRow: 0,
     n: 1,
     k: 32,
     blockSize: 16,

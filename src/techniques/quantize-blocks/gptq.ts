@@ -4,7 +4,7 @@
 
 import { LabError } from '../../core/errors/lab-error'
 import { upperCholeskyOfInverse } from '../../core/numeric/linear-algebra'
-import { blockCount, type BlockAlgorithm, type BlockRequest } from './block-codes'
+import { blockCount, type BlockCodes, type BlockRequest } from './block-codes'
 import { chooseGrid, nearestCode, type GridRules } from './gptq-grid'
 
 export interface GptqOptions {
@@ -82,7 +82,7 @@ const TILE = 256
  * its first channel is reached, from the weights as they are then (with `actOrder`: from the weights as they came).
  */
 export const gptq =
-  (factor: GptqFactor, { gridMse }: Pick<GptqOptions, 'gridMse'>): BlockAlgorithm =>
+  (factor: GptqFactor, { gridMse }: Pick<GptqOptions, 'gridMse'>): ((request: BlockRequest) => BlockCodes) =>
   (request) => {
     const { n, k, bits, symmetric } = request
     const blocks = n * blockCount(request)

@@ -1,7 +1,7 @@
 // k-quant of llama.cpp in the form of onnxruntime.quantization 1.30, bit for bit: twenty grids are tried for each block; each gives codes,
 // the codes a scale and an offset by weighted least squares (large values count more), and the best fit stays. Always with zero points.
 // Everything is float32, and sums are made in numpy's order. Where a block's values all have one sign, the original's zero point is cut
-// off at the end of the codes and the block is lost: here its range reaches to zero.
+// off at the end of the codes and the block is lost: here it gets the plain grid of a range that reaches to zero.
 
 import { roundHalfEven } from '../../core/numeric/rounding'
 import { blockCount, type BlockAlgorithm } from './block-codes'
@@ -68,6 +68,7 @@ class BlockFit {
     const sumX = this.#sumOf(this.#x)
     const step = this.#step(this.#top, low, high)
     let scale = fround(1 / step)
+    if (this.#hasOneSign()) return { scale, low }
     this.#encode(step, low)
     let least = this.#error(scale, low)
     for (let i = 0; i < STEPS; i++) {
@@ -78,6 +79,10 @@ class BlockFit {
       if (error < least) ({ scale, low, least } = { ...next, least: error })
     }
     return { scale, low }
+  }
+
+  #hasOneSign(): boolean {
+    return this.#x.every((value) => value > 0) || this.#x.every((value) => value < 0)
   }
 
   #weigh(): void {
