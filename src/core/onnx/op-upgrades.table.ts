@@ -139,9 +139,7 @@ const UPGRADES: Readonly<Record<string, Readonly<Record<number, Upgrade>>>> = {
     },
   },
   GroupNormalization: {
-    21: (node) => {
-      throw unsupported(node, 21, 'it has one scale per group and would need one per channel')
-    },
+    21: (node, context) => [scalesPerChannel(node, context)],
   },
   Hardmax: { 13: softmaxOnOneAxis },
   LSTM: { 7: withoutOutputSequence },
@@ -234,6 +232,35 @@ export function upgradeNode(node: Node, context: UpgradeContext): readonly Node[
   const referring = [...node.attributes].find(([, { kind }]) => kind === 'reference')
   if (referring) throw unsupported(node, context.opset, `its attribute "${referring[0]}" comes from a function call`)
   return upgrade(node, context)
+}
+
+/** Before opset 21 there was one scale and one shift per group; since then there is one per channel. */
+function scalesPerChannel(node: Node, context: UpgradeContext): Node {
+  const channels = tensorType(node.inputs[0], context)?.shape?.[1]
+  const groups = intAttribute(node, 'num_groups', 0)
+  if (typeof channels !== 'number' || groups < 1 || channels % groups !== 0) {
+    throw unsupported(node, 21, 'it has one scale per group and the number of channels is not known')
+  }
+  const repeated = node.inputs.slice(1, 3).map((name) => {
+    const tensor = context.constant(name)
+    if (tensor?.data.kind !== 'bytes' || tensor.dims[0] !== groups) {
+      throw unsupported(node, 21, `it has one scale per group, which is no constant ("${name}")`)
+    }
+    const bytes = repeatElements(tensor.data.bytes, groups, channels / groups)
+    return context.addConstant(`${name}_per_channel`, (fresh) => makeTensor(fresh, tensor.dtype, [channels], bytes))
+  })
+  return { ...node, inputs: [node.inputs[0] ?? '', ...repeated] }
+}
+
+/** Each of `count` elements `times` times in a row. */
+function repeatElements(bytes: Uint8Array, count: number, times: number): Uint8Array {
+  const size = bytes.byteLength / count
+  const repeated = new Uint8Array(bytes.byteLength * times)
+  for (let at = 0; at < count * times; at++) {
+    const element = Math.floor(at / times)
+    repeated.set(bytes.subarray(element * size, (element + 1) * size), at * size)
+  }
+  return repeated
 }
 
 /** Opset 10 put pixel corners on top of each other and took the pixel before. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { float, type Attribute } from '../model/node'
+import { viewAs } from '../model/tensor'
 import { verifyGraph, verifyInterface } from '../model/verify-graph'
 import { seededRng } from '../numeric/rng'
 import type { TensorValue } from '../pass/tensor-value'
@@ -135,6 +136,27 @@ test('GridSample, RoiAlign and BatchNormalization compute the same', async () =>
   }
 })
 
+test('the scales of GroupNormalization are repeated for the channels of their group', async () => {
+  const model = buildModel({
+    opset: 18,
+    inputs: { x: ['float32', [2, 6, 3]] },
+    outputs: { y: ['float32', [2, 6, 3]] },
+    initializers: { scale: tensor('float32', [2], [2, -0.5]), shift: tensor('float32', [2], [0.25, 3]) },
+    nodes: [node('GroupNormalization', ['x', 'scale', 'shift'], ['y'], { num_groups: 2 })],
+  })
+  const raised = raiseOpset(model, 21)
+  const numbers = [...raised.graph.initializers.values()].map(
+    ({ data }) => data.kind === 'bytes' && [...viewAs(data.bytes, Float32Array)],
+  )
+  expect(numbers.slice(2)).toEqual([
+    [2, 2, 2, -0.5, -0.5, -0.5],
+    [0.25, 0.25, 0.25, 3, 3, 3],
+  ])
+  const x = noise(2, 6, 3)
+  const got = numbersOf(await runModel(raised, { x }), 'y')
+  numbersOf(await runModel(model, { x }), 'y').forEach((value, i) => expect(got[i]).toBeCloseTo(value, 5))
+})
+
 test('an input that opset 6 lined up with an axis is added where it was', async () => {
   const model = buildModel({
     opset: 6,
@@ -232,7 +254,7 @@ const REFUSED: Readonly<Record<string, Refused>> = {
   GroupNormalization: {
     opset: 18,
     nodes: [node('GroupNormalization', ['x', 'x', 'x'], ['y'], { num_groups: 1 })],
-    message: /one scale per group/,
+    message: /one scale per group and the number of channels is not known/,
     reached: 21,
   },
   'Scan over a batch': { opset: 8, nodes: [node('Scan', ['', 'x'], ['y'])], message: /runs over a batch/, reached: 9 },
