@@ -89,7 +89,10 @@ const NOT_RAISED: Readonly<Record<string, RegExp>> = {
   adam: /of opset 0/,
   scan_sum: /runs over a batch/,
 }
-const RAISED_OPSET = 21
+/** The newest opset of the table: every upgrade below it is on the way. */
+const RAISED_OPSET = 26
+/** The last opset at which the engine of these tests knows the operator. */
+const LAST_WITH_KERNEL: Readonly<Record<string, number>> = { roialign_aligned_false: 21 }
 /** The stated outputs come from another framework. */
 const TOLERANCE = 1e-4
 
@@ -101,7 +104,7 @@ test.each(cases)('%s gives the same outputs at a higher opset', async (name) => 
     expect(() => raiseOpset(decodeModel(bytes), RAISED_OPSET)).toThrow(refused)
     return
   }
-  const raised = raiseOpset(decodeModel(bytes), RAISED_OPSET)
+  const raised = raiseOpset(decodeModel(bytes), LAST_WITH_KERNEL[name] ?? RAISED_OPSET)
   verifyGraph(raised)
   const file = joinParts(encodeParts(raised))
   const outcome: Outcome = await compareRuns(engine, { folder }, bytes, file)
