@@ -19,6 +19,7 @@ export default defineConfig({
         lathe: 'src/cli/main.ts',
         'bench-process': 'src/cli/bench-process.ts',
         'engine-process': 'src/cli/engine-process.ts',
+        'task-worker': 'src/cli/task-worker.ts',
       },
       output: { entryFileNames: '[name].mjs', chunkFileNames: '[name]-[hash].mjs' },
     },

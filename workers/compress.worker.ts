@@ -10,6 +10,7 @@ import { summarizeModel } from '../src/core/report/model-summary'
 import { fittedDimensions } from '../src/data/fitted-dimensions'
 import { catalog } from '../src/techniques/catalog'
 import { passes } from '../src/techniques/passes'
+import { openTaskPool } from './host/browser-task-pool'
 import { openDataset } from './host/dataset-source'
 import { job, type JobContext } from './host/job'
 import { openFiles, reopen, type OpenModel } from './host/open-model'
@@ -33,11 +34,13 @@ async function compress(request: CompressRequest, context: JobContext): Promise<
   const inputNames = original.model.graph.inputs.map(({ name }) => name)
   const calibration =
     request.calibration && (await openDataset(request.calibration, inputNames, request.page, context.signal))
+  const tasks = openTaskPool(original.file.file.size)
   const host: RecipeHost = {
     checkpoint: () => context.checkpoint(),
     progress: context.progress,
     now: () => performance.now(),
     infer: engine,
+    ...(tasks && { tasks }),
     ...(calibration && { calibration }),
   }
   try {
@@ -58,6 +61,7 @@ async function compress(request: CompressRequest, context: JobContext): Promise<
     }
   } finally {
     engine.end()
+    tasks?.end()
   }
 }
 

@@ -12,6 +12,7 @@ import { catalog } from '../techniques/catalog'
 import { passes } from '../techniques/passes'
 import { writeAtomically } from './atomic-file'
 import { inputNamesOf, openModel } from './open-model'
+import { openTaskPool } from './node-task-pool'
 import type { Terminal } from './terminal'
 
 export interface CompressionRequest {
@@ -46,14 +47,16 @@ export async function compressFile(
   // What passes allocate besides weights is short-lived; a young generation that grows for it would only add to the peak.
   setFlagsFromString('--semi-space-growth-factor=1')
   const { model, sizeBytes, sha256 } = await openModel(reference, repository)
+  const tasks = openTaskPool(repository, sizeBytes)
   const host = {
     checkpoint: () => new Promise<void>((done) => setImmediate(done)),
     progress: (fraction: number, what: string) => progress.show(fraction, what),
     now: () => performance.now(),
     infer: lazyInference(),
+    ...(tasks && { tasks }),
     ...(data !== undefined && { calibration: await openCalibration(data, model, repository) }),
   }
-  const result = await runRecipe(model, sha256, recipe, { catalog, passes }, host)
+  const result = await runRecipe(model, sha256, recipe, { catalog, passes }, host).finally(() => tasks?.end())
   const parts = encodeParts(result.model)
   await writeAtomically(target, parts)
   const { steps, recipe: asRun, recipeKey } = result

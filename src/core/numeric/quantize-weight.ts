@@ -4,7 +4,14 @@ import { LabError } from '../errors/lab-error'
 import { makeTensor, tensorBytes, type Tensor } from '../model/tensor'
 import { channelRanges } from './channel-ranges'
 import type { QuantDType } from './quant-params'
-import { quantizeChannels, quantizeWith, storeIntegers, type QuantizedChannels, type ScaleParams } from './quantize'
+import {
+  quantizeChannels,
+  quantizeWith,
+  storeIntegers,
+  type QuantizedChannels,
+  type ScaleOptions,
+  type ScaleParams,
+} from './quantize'
 import { channelLayout, scaleDims } from './scale-layout'
 
 export interface WeightFormat {
@@ -42,29 +49,31 @@ export interface QuantizedWeight {
  * blocks in a tensor that is no matrix, `data/invalid` for params of the wrong number and for a range that overflows float32.
  */
 export function quantizeWeight(weight: Tensor, format: WeightFormat, names: WeightNames): QuantizedWeight | undefined {
-  const { dtype, axis, blockSize } = format
   const result = quantizeAs(weight, format)
-  if (!result) return undefined
+  return result && weightTensors(weight, format, names, result)
+}
+
+/** The tensors of a weight whose integers, scales and zero points are known. */
+export function weightTensors(
+  weight: Tensor,
+  { dtype, axis, blockSize }: WeightFormat,
+  names: WeightNames,
+  { values, scales, zeroPoints }: QuantizedChannels,
+): QuantizedWeight {
   const dims = scaleDims(weight.dims, axis, blockSize)
   return {
-    quantized: makeTensor(names.quantized, dtype, weight.dims, result.values),
-    scale: makeTensor(names.scale, 'float32', dims, result.scales),
-    zeroPoint: makeZeroPoint(names.zeroPoint, dtype, dims, result.zeroPoints),
+    quantized: makeTensor(names.quantized, dtype, weight.dims, values),
+    scale: makeTensor(names.scale, 'float32', dims, scales),
+    zeroPoint: makeZeroPoint(names.zeroPoint, dtype, dims, zeroPoints),
   }
 }
 
 function quantizeAs(weight: Tensor, format: WeightFormat): QuantizedChannels | undefined {
-  const { dtype, axis, blockSize, isSymmetric, reduceRange, minRealRange, params } = format
-  if (blockSize !== undefined && (weight.dims.length !== 2 || axis === undefined)) {
-    const message = `Blocks of weights need a matrix and an axis; "${weight.name}" has rank ${weight.dims.length}.`
-    throw new LabError('model/unsupported', message, { tensor: weight.name, rank: weight.dims.length })
-  }
+  const { dtype, axis, blockSize, params } = format
+  checkBlocks(weight, format)
   const bytes = tensorBytes(weight)
   const layout = channelLayout(weight.dims, axis, blockSize)
-  if (!params) {
-    const options = { symmetric: isSymmetric, reduceRange, minRealRange, isBlocked: blockSize !== undefined }
-    return quantizeChannels(bytes, layout, dtype, options)
-  }
+  if (!params) return quantizeChannels(bytes, layout, dtype, scaleOptions(format))
   if (params.scales.length !== layout.scales || params.zeroPoints.length !== layout.scales) {
     const got = `${params.scales.length} scales and ${params.zeroPoints.length} zero points`
     const message = `"${weight.name}" needs ${layout.scales} of each, but ${got} were given.`
@@ -74,6 +83,20 @@ function quantizeAs(weight: Tensor, format: WeightFormat): QuantizedChannels | u
   return { ...params, values: quantizeWith(bytes, layout, dtype, params.scales, params.zeroPoints) }
 }
 
+/** Throws `model/unsupported` for blocks in a tensor that is no matrix. */
+export function checkBlocks({ name, dims }: Tensor, { axis, blockSize }: WeightFormat): void {
+  if (blockSize === undefined || (dims.length === 2 && axis !== undefined)) return
+  const message = `Blocks of weights need a matrix and an axis; "${name}" has rank ${dims.length}.`
+  throw new LabError('model/unsupported', message, { tensor: name, rank: dims.length })
+}
+
+export const scaleOptions = ({ isSymmetric, reduceRange, minRealRange, blockSize }: WeightFormat): ScaleOptions => ({
+  symmetric: isSymmetric,
+  reduceRange,
+  minRealRange,
+  isBlocked: blockSize !== undefined,
+})
+
 /** Zero points as a tensor of their type; 4-bit ones packed. */
-export const makeZeroPoint = (name: string, dtype: QuantDType, dims: readonly number[], values: readonly number[]) =>
+export const makeZeroPoint = (name: string, dtype: QuantDType, dims: readonly number[], values: ArrayLike<number>) =>
   makeTensor(name, dtype, dims, storeIntegers(values, dtype))

@@ -42,14 +42,15 @@ export function quantizeWith(
   layout: ScaleLayout,
   dtype: QuantDType,
   scales: Float32Array,
-  zeroPoints: readonly number[],
+  zeroPoints: ArrayLike<number>,
 ): IntegerValues {
   const count = Math.floor(bytes.byteLength / Float32Array.BYTES_PER_ELEMENT)
   const bits = BITS[dtype]
-  const stored = new Uint8Array(Math.ceil((count * bits) / 8))
+  const target = makeIntegers(count, dtype)
+  const stored = new Uint8Array(target.buffer)
   const length = chunkLength(layout)
   const unpacked = new Uint8Array(bits === 4 ? Math.min(length, count) : 0)
-  const all = bits === 16 ? new Uint16Array(stored.buffer) : stored
+  const all = bits === 16 ? new Uint16Array(target.buffer) : stored
   const [lowest, highest] = QUANT_LIMITS[dtype]
   const rounding = { scales, zeroPoints: Int32Array.from(zeroPoints), lowest, highest }
   eachChunk(bytes, length, (chunk) => {
@@ -61,32 +62,31 @@ export function quantizeWith(
     })
     if (bits === 4) packSubByte(codes, 4, stored, start / 2)
   })
-  return typedView(stored, dtype)
+  return target
 }
 
 const BITS: Readonly<Record<QuantDType, 4 | 8 | 16>> = { int4: 4, uint4: 4, int8: 8, uint8: 8, int16: 16, uint16: 16 }
 
-function typedView({ buffer }: Uint8Array, dtype: QuantDType): IntegerValues {
+/** Room for `count` integers as ONNX stores them. */
+export function makeIntegers(count: number, dtype: QuantDType): IntegerValues {
   switch (dtype) {
     case 'int8':
-      return new Int8Array(buffer)
+      return new Int8Array(count)
     case 'int16':
-      return new Int16Array(buffer)
+      return new Int16Array(count)
     case 'uint16':
-      return new Uint16Array(buffer)
+      return new Uint16Array(count)
     default:
-      return new Uint8Array(buffer)
+      return new Uint8Array(Math.ceil((count * BITS[dtype]) / 8))
   }
 }
 
 /** Integers of any type, one number each, as ONNX stores them. */
-export function storeIntegers(values: readonly number[], dtype: QuantDType): IntegerValues {
-  const bits = BITS[dtype]
-  const stored = new Uint8Array(Math.ceil((values.length * bits) / 8))
-  if (bits === 4) packSubByte(values, 4, stored)
-  else if (bits === 16) new Uint16Array(stored.buffer).set(values)
+export function storeIntegers(values: ArrayLike<number>, dtype: QuantDType): IntegerValues {
+  const stored = makeIntegers(values.length, dtype)
+  if (BITS[dtype] === 4) packSubByte(values, 4, new Uint8Array(stored.buffer))
   else stored.set(values)
-  return typedView(stored, dtype)
+  return stored
 }
 
 interface Rounding {

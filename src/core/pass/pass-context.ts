@@ -2,6 +2,7 @@
 // The host is a worker, the command line or a test; the technique cannot tell which.
 
 import type { Rng } from '../numeric/rng'
+import type { TaskPort } from '../tasks/tasks'
 import type { NamedValues } from './tensor-value'
 
 export interface InferenceSession {
@@ -37,6 +38,8 @@ export interface PassContext {
   progress(fraction: number, what: string): void
   readonly rng: Rng
   readonly infer: InferencePort
+  /** Workers for heavy loops; absent where there are none. What a pass gives must not depend on it. */
+  readonly tasks?: TaskPort
   /** Absent when the host has no real data. */
   readonly calibration?: CalibrationData
   /** Ranges already stored in the recipe; used instead of calibrating again. */

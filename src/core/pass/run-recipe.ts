@@ -21,7 +21,7 @@ export interface Techniques {
   readonly passes: Readonly<Record<string, AnyApply>>
 }
 
-export interface RecipeHost extends Pick<PassContext, 'checkpoint' | 'infer' | 'calibration'> {
+export interface RecipeHost extends Pick<PassContext, 'checkpoint' | 'infer' | 'calibration' | 'tasks'> {
   /** `fraction` 0…1 of the whole recipe. */
   progress(fraction: number, what: string): void
   /** Milliseconds of a steady clock. */
@@ -90,6 +90,7 @@ async function runStep(
     infer: host.infer,
     rng: seededRng(recipe.seed + index),
     progress: (fraction, what) => host.progress((index + fraction) / recipe.steps.length, `${spec.label}: ${what}`),
+    ...(host.tasks && { tasks: host.tasks }),
     ...(host.calibration && { calibration: host.calibration }),
     ...(recipe.calibration && { ranges: recipe.calibration.ranges }),
   }

@@ -6,9 +6,12 @@ import { constantNodeTensor } from '../../core/model/graph-index'
 import { inferShapes } from '../../core/model/infer-shapes'
 import { mapGraphs, type GraphEdit } from '../../core/model/map-graphs'
 import { attributes, subgraphs } from '../../core/model/node'
-import { quantizeWeight } from '../../core/numeric/quantize-weight'
+import type { QuantizedWeight } from '../../core/numeric/quantize-weight'
 import { raiseOpset } from '../../core/onnx/raise-opset'
 import type { Apply, Note } from '../../core/pass/technique'
+import { inOrder } from '../../core/tasks/in-order'
+import { quantizeWeightWith } from '../../core/tasks/quantize-weight-with'
+import type { TaskPort } from '../../core/tasks/tasks'
 import { isCandidate, planWeights, type PlannedWeight, type WeightOptions } from './plan'
 import { spec } from './spec'
 
@@ -21,10 +24,12 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
     const plan = planWeights(edit.draft.nodes, edit.draft.index, options)
     notes.push(...plan.notes)
     const renames = new Map<string, string>()
-    for (const weight of plan.weights) {
+    const start = (weight: PlannedWeight) => quantize(weight, options, edit, context.tasks)
+    // Names are given when a weight is started, in the order of the plan, so they do not depend on how many are under way.
+    for await (const [weight, integers] of inOrder(plan.weights, context.tasks?.workers ?? 1, start)) {
       await context.checkpoint()
       context.progress(done++ / total, weight.tensor.name)
-      const dequantized = storeAsIntegers(edit, weight, options)
+      const dequantized = integers && storeIntegers(edit, weight, integers)
       if (dequantized !== undefined) renames.set(weight.tensor.name, dequantized)
       notes.push(noteOn(weight, options, dequantized !== undefined))
     }
@@ -37,28 +42,43 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
   return { model: quantized, notes }
 }
 
-/** Adds the integers and their DequantizeLinear; returns its output, or undefined when the weight cannot be quantized. */
-function storeAsIntegers(edit: GraphEdit, { tensor, axis }: PlannedWeight, options: WeightOptions): string | undefined {
-  const { draft, freshName } = edit
-  const { name, dims } = tensor
+/** A weight on its way into the graph. */
+interface Integers extends QuantizedWeight {
+  /** Name of the float values that the graph reads instead. */
+  readonly output: string
+}
+
+/** Undefined when the weight cannot be quantized. */
+async function quantize(
+  { tensor, axis }: PlannedWeight,
+  { weightType }: WeightOptions,
+  { freshName }: GraphEdit,
+  tasks: TaskPort | undefined,
+): Promise<Integers | undefined> {
+  const { name } = tensor
   const names = {
     quantized: freshName(`${name}_quantized`),
     scale: freshName(`${name}_scale`),
     zeroPoint: freshName(`${name}_zero_point`),
   }
-  const format = { dtype: options.weightType, axis, isSymmetric: options.weightType === 'int8' }
-  const parts = quantizeWeight(tensor, format, names)
-  if (!parts) return undefined
-  for (const part of [parts.quantized, parts.scale, parts.zeroPoint]) draft.setInitializer(part)
   const output = freshName(`${name}_DequantizeLinear_Output`)
+  const format = { dtype: weightType, axis, isSymmetric: weightType === 'int8' }
+  const parts = await quantizeWeightWith(tasks, tensor, format, names)
+  return parts && { ...parts, output }
+}
+
+/** Adds the integers and their DequantizeLinear; returns its output. */
+function storeIntegers({ draft }: GraphEdit, { tensor, axis }: PlannedWeight, integers: Integers): string {
+  const { quantized, scale, zeroPoint, output } = integers
+  for (const part of [quantized, scale, zeroPoint]) draft.setInitializer(part)
   draft.addNode({
     opType: 'DequantizeLinear',
-    name: `${name}_DequantizeLinear`,
-    inputs: [names.quantized, names.scale, names.zeroPoint],
+    name: `${tensor.name}_DequantizeLinear`,
+    inputs: [quantized.name, scale.name, zeroPoint.name],
     outputs: [output],
     attributes: attributes(axis === undefined ? {} : { axis }),
   })
-  draft.setType(output, { kind: 'tensor', dtype: 'float32', shape: dims })
+  draft.setType(output, { kind: 'tensor', dtype: 'float32', shape: tensor.dims })
   return output
 }
 

@@ -1,0 +1,30 @@
+// The pool of workers for passes in Node, as threads of this process.
+
+import { availableParallelism, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { TaskPool, type TaskWorker } from '../../workers/host/task-pool'
+import { poolSize } from '../core/tasks/pool-size'
+
+const BYTES_PER_GIB = 2 ** 30
+/** Pieces lie outside the heap of a thread; its garbage is small objects. */
+const YOUNG_MEGABYTES = 2
+
+/** Undefined where passes do better in place. `repository`: where `dist-cli` is. */
+export function openTaskPool(repository: string, modelBytes: number): TaskPool | undefined {
+  const workers = poolSize(availableParallelism(), totalmem() / BYTES_PER_GIB, modelBytes)
+  return workers > 1 ? new TaskPool(workers, () => spawn(repository)) : undefined
+}
+
+function spawn(repository: string): TaskWorker {
+  const worker = new Worker(join(repository, 'dist-cli', 'task-worker.mjs'), {
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
+  })
+  return {
+    post: (message, transfer) => worker.postMessage(message, transfer),
+    listen: (onReply, onDeath) => {
+      worker.on('message', onReply).once('error', onDeath).once('exit', onDeath)
+    },
+    end: () => void worker.terminate(),
+  }
+}
