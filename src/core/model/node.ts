@@ -24,7 +24,7 @@ export type Attribute = (
 ) & { readonly carried?: Carried }
 
 export interface Node {
-  /** May be empty or repeated in files; `nameNodes` of graph-draft makes them unique. */
+  /** May be empty or repeated in files. */
   readonly name: string
   readonly opType: string
   /** `''` is ai.onnx. */

@@ -17,6 +17,7 @@ import { sweep, type Fusion } from './edit'
 import { nothingToDo, reshapeOfReshape, squeezeOfUnsqueeze, transposeOfTranspose } from './layout'
 import { mergeConstants, type KnownHashes } from './merge-constants'
 import { mergeNodes } from './merge-nodes'
+import { nameNodes } from './name-nodes'
 import { divisionToProduct, matMulAddToGemm, transposeIntoGemm } from './products'
 import type { spec } from './spec'
 import { dropUnusedOutputs, withoutUnusedParts } from './unused-parts'
@@ -43,11 +44,13 @@ class Log {
   readonly dropped = new Map<string, number>()
   mergedBytes = 0
   stored = 0
+  named = 0
 
   notes(): readonly Note[] {
     const weights = this.mergedBytes > 0 ? ` (${this.mergedBytes} bytes of weights)` : ''
     const lines = [
       this.stored > 0 ? `Stored as weights: ${this.stored} Constant.` : '',
+      this.named > 0 ? `Named after what they make: ${this.named} operators.` : '',
       sentence('Merged', this.merged, weights),
       sentence('Fused', this.fused),
       sentence('Dropped', this.dropped),
@@ -103,11 +106,13 @@ function simplifyGraphs(model: Model, options: Options, context: PassContext, lo
     const merged = options.merge ? mergeNodes(draft, graph.original.name) : []
     const dead = removeDeadNodes(draft)
     const hadUnused = dropUnusedOutputs(draft)
+    const named = nameNodes(draft)
     log.stored += stored
+    log.named += named
     for (const { label } of edits) count(log.fused, label)
     count(log.merged, 'operators', merged.length)
     for (const { opType } of dead) count(log.dropped, opType)
-    return stored + edits.length + merged.length + dead.length > 0 || hadUnused || hasUnusedWeights(graph)
+    return stored + edits.length + merged.length + dead.length + named > 0 || hadUnused || hasUnusedWeights(graph)
   })
 }
 
