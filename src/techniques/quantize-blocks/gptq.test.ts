@@ -32,7 +32,8 @@ const randomRequest = (shape: Shape, rng: Rng): BlockRequest => ({
   rows: Float32Array.from({ length: shape.n * shape.k }, () => rng.normal()),
 })
 
-function decoded({ k, blockSize, bits }: BlockRequest, { codes, scales, zeroPoints }: BlockCodes): Float64Array {
+function decoded({ k, blockSize, bits }: BlockRequest, result: BlockCodes | undefined): Float64Array {
+  const { codes, scales, zeroPoints } = done(result)
   const blocks = Math.ceil(k / blockSize)
   return Float64Array.from(codes, (code, at) => {
     const block = Math.floor(at / k) * blocks + Math.floor((at % k) / blockSize)
@@ -40,8 +41,13 @@ function decoded({ k, blockSize, bits }: BlockRequest, { codes, scales, zeroPoin
   })
 }
 
+function done(result: BlockCodes | undefined): BlockCodes {
+  if (result) return result
+  throw new Error('the weights are not finite')
+}
+
 /** ‖X (W − Q)ᵀ‖² / samples over all rows. */
-function outputError(request: BlockRequest, codes: BlockCodes, gram: Float64Array): number {
+function outputError(request: BlockRequest, codes: BlockCodes | undefined, gram: Float64Array): number {
   const { rows, n, k } = request
   const values = decoded(request, codes)
   let sum = 0
@@ -58,7 +64,7 @@ const diagonalOnly = (gram: Float64Array, k: number): Float64Array =>
 
 /** Without correlations nothing can be taken over: what is left is rounding to the nearest. */
 const rounding = (request: BlockRequest, gram: Float64Array): BlockCodes =>
-  gptq(factorGram(diagonalOnly(gram, request.k), request.k, PAPER), PAPER)(request)
+  done(gptq(factorGram(diagonalOnly(gram, request.k), request.k, PAPER), PAPER)(request))
 
 test('the worked example gives its digits', () => {
   // A third channel of its own, −2, holds the step at 0.25 and leaves the damping at 0.02.
@@ -102,7 +108,7 @@ test('with the largest inputs first, codes are those of the definition in that o
   const options = { ...PAPER, actOrder: true }
   const got = gptq(factorGram(gram, k, options), options)(request)
   expect(got).toEqual(gptqReference(request, gram, 0.01, order))
-  expect(got.scales).toEqual(rounding(request, gram).scales)
+  expect(got?.scales).toEqual(rounding(request, gram).scales)
 })
 
 test('a weight cut into panels of rows gives the same codes as a whole', () => {
@@ -117,7 +123,7 @@ test('a weight cut into panels of rows gives the same codes as a whole', () => {
       rows: request.rows.slice(first * 64, first === 0 ? 33 * 64 : 70 * 64),
     }),
   )
-  expect(panels.flatMap(({ codes }) => [...codes])).toEqual([...algorithm(request).codes])
+  expect(panels.flatMap((panel) => [...done(panel).codes])).toEqual([...done(algorithm(request)).codes])
 })
 
 test('on correlated data the error of the output drops clearly below that of rounding (C33)', () => {
@@ -192,6 +198,11 @@ test('where a matrix is singular without damping, the least that makes it regula
   const gram = Float64Array.of(1, 1, 1, 1)
   expect(factorGram(gram, 2, { damping: 0, actOrder: false }).damping).toBe(1e-6)
   expect(factorGram(gram, 2, PAPER).damping).toBe(0.01)
+})
+
+test('a row that is not finite is left to the caller', () => {
+  const request: BlockRequest = { rows: Float32Array.of(1, NaN), n: 1, k: 2, blockSize: 16, bits: 4, symmetric: false }
+  expect(gptq(factorGram(Float64Array.of(1, 0, 0, 1), 2, PAPER), PAPER)(request)).toBeUndefined()
 })
 
 test('numbers that are no Gram matrix are refused', () => {

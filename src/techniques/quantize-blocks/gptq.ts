@@ -4,7 +4,8 @@
 
 import { LabError } from '../../core/errors/lab-error'
 import { upperCholeskyOfInverse } from '../../core/numeric/linear-algebra'
-import { blockCount, type BlockCodes, type BlockRequest } from './block-codes'
+import { blockCount, type BlockAlgorithm, type BlockRequest } from './block-codes'
+import { areFinite } from './block-weight'
 import { chooseGrid, nearestCode, type GridRules } from './gptq-grid'
 
 export interface GptqOptions {
@@ -82,9 +83,10 @@ const TILE = 256
  * its first channel is reached, from the weights as they are then (with `actOrder`: from the weights as they came).
  */
 export const gptq =
-  (factor: GptqFactor, { gridMse }: Pick<GptqOptions, 'gridMse'>): ((request: BlockRequest) => BlockCodes) =>
+  (factor: GptqFactor, { gridMse }: Pick<GptqOptions, 'gridMse'>): BlockAlgorithm =>
   (request) => {
-    const { n, k, bits, symmetric } = request
+    const { rows, n, k, bits, symmetric } = request
+    if (!areFinite(rows)) return undefined
     const blocks = n * blockCount(request)
     const rounding: Rounding = {
       request,
