@@ -33,6 +33,7 @@ export async function observeValues(
   indices: readonly number[],
   context: ObservationContext,
 ): Promise<void> {
+  if (observers.length === 0) return
   const probe = withObservers(model, observers)
   const session = await context.infer.open(encodeParts(probe.model))
   try {

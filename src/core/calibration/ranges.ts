@@ -66,11 +66,11 @@ export function leastMagnitudeObserver(value: string): Observer & { least(): num
   }
 }
 
-/** `range` cut to what lies within `bounds`. */
-export const clampRange = ([min, max]: Range, bounds: Range): Range => [
-  Math.max(min, bounds[0]),
-  Math.min(max, bounds[1]),
-]
+/** Each bound of `range` moved into `bounds`. */
+export function clampRange([min, max]: Range, bounds: Range): Range {
+  const clamp = (bound: number): number => Math.min(Math.max(bound, bounds[0]), bounds[1])
+  return [clamp(min), clamp(max)]
+}
 
 /** Zero in the middle. */
 export function symmetric([min, max]: Range): Range {
