@@ -18,6 +18,7 @@ import { QdqWriter } from './qdq-writer'
 import { resolveAliases } from './resolve-aliases'
 import { shieldFloatLayers } from './shield-float-layers'
 import { spec, type StaticOptions } from './spec'
+import { constantFormat } from './tensor-format'
 
 /** Share of the progress that measuring takes. */
 const CALIBRATION_SHARE = 0.8
@@ -49,8 +50,21 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
   const shielded = options.placement === 'fused' ? shieldFloatLayers(graph) : graph
   const { source, indices } = measured ?? {}
   const calibration = source !== undefined && indices ? { source, indices, ranges } : undefined
-  return { model: { ...raised, opsets, graph: shielded }, notes, ...(calibration && { calibration }) }
+  const sessionOptions = hasBlocksOfBytes(plan, options) ? { 'session.disable_quant_qdq': '1' } : undefined
+  return {
+    model: { ...raised, opsets, graph: shielded },
+    notes,
+    ...(calibration && { calibration }),
+    ...(sessionOptions && { sessionOptions }),
+  }
 }
+
+/** ONNX Runtime 1.30 takes 8-bit blocks between quantized values for its integer kernels, which then refuse them while they run. */
+const hasBlocksOfBytes = ({ constants }: StaticPlan, options: StaticOptions): boolean =>
+  constants.some((constant) => {
+    const { dtype, blockSize } = constantFormat(constant, options)
+    return blockSize !== undefined && dtype.endsWith('8')
+  })
 
 /** Every type of integers that the options speak of. */
 function typesOf({ activationType, weightType, overrides }: StaticOptions): readonly QuantDType[] {

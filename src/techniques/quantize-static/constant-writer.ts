@@ -173,7 +173,7 @@ export class ConstantWriter {
     this.#draft.setInitializer(makeTensor(names.scale, 'float32', scaleDims, integers.scales))
     this.#draft.setInitializer(makeTensor(names.zeroPoint, 'int32', scaleDims, new Int32Array(count)))
     const output = this.#dequantize(bias.name, names, count > 1 ? { axis: dims.length - 1 } : {})
-    this.#read(bias.node, bias.input, output)
+    for (const { node, input } of [bias, ...bias.readers]) this.#read(node, input, output)
   }
 
   #writeFloatBias(bias: PlannedBias): void {

@@ -14,6 +14,9 @@ import { channelAxis, overridesOf } from './tensor-format'
 interface GatheredConstant extends PlannedConstant {
   readonly readers: Slot[]
 }
+interface GatheredBias extends PlannedBias {
+  readonly readers: Slot[]
+}
 
 const isSameSlot = (a: Slot, b: Slot): boolean => a.node === b.node && a.input === b.input
 
@@ -30,7 +33,7 @@ export class PlanDraft {
   readonly #constants = new Map<string, GatheredConstant>()
   /** The first of the quantized forms of each constant. */
   readonly #firstForms = new Map<string, GatheredConstant>()
-  readonly #biases: PlannedBias[] = []
+  readonly #biases: GatheredBias[] = []
   readonly #folded = new Map<Node, readonly string[]>()
 
   constructor(graph: Graph, types: TypeScope, options: StaticOptions) {
@@ -84,13 +87,17 @@ export class PlanDraft {
     return this.#biases.some(({ tensor }) => tensor.name === name)
   }
 
-  /** Whoever reads a quantized constant without having said how, reads its first form, so that the float one need not stay in the file. */
+  /**
+   * Whoever reads a quantized constant or bias without having said how, reads its first form, so that the float one need not stay in the
+   * file.
+   */
   shareConstants(nodes: readonly Node[]): void {
     const slots = [...[...this.#constants.values()].flatMap(({ readers }) => readers), ...this.#biases]
     for (const node of nodes) {
       node.inputs.forEach((name, input) => {
-        const isTaken = slots.some((slot) => isSameSlot(slot, { node, input }))
-        if (!isTaken) this.#firstForms.get(name)?.readers.push({ node, input })
+        if (slots.some((slot) => isSameSlot(slot, { node, input }))) return
+        const form = this.#firstForms.get(name) ?? this.#biases.find(({ tensor }) => tensor.name === name)
+        form?.readers.push({ node, input })
       })
     }
   }
@@ -101,7 +108,7 @@ export class PlanDraft {
       this.addConstant(tensor, slot, { role: 'weight', axis: channelAxis(tensor, 0, this.#options) }, parts.factor)
       return
     }
-    this.#biases.push({ ...slot, tensor, name: this.#biasName(tensor.name), ...parts })
+    this.#biases.push({ ...slot, tensor, name: this.#biasName(tensor.name), readers: [], ...parts })
   }
 
   /** Reference: the second use of "b" is called "b0", or a number above the largest in use. */
@@ -113,10 +120,7 @@ export class PlanDraft {
     return `${base}${Math.max(-1, ...numbers) + 1}`
   }
 
-  /**
-   * alpha of a Gemm goes into its weight and beta into its bias, as integer kernels disagree about them. Returns the factors to use for
-   * constants that are there.
-   */
+  /** alpha of a Gemm goes into its weight and beta into its bias: returns the factors of those constants. */
   foldFactors(node: Node, wants: { readonly alpha: boolean; readonly beta: boolean }): { alpha: number; beta: number } {
     if (!isOp(node, 'Gemm')) return { alpha: 1, beta: 1 }
     this.#folded.set(node, [...(wants.alpha ? ['alpha'] : []), ...(wants.beta ? ['beta'] : [])])

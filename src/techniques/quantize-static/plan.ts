@@ -44,6 +44,8 @@ export interface PlannedBias extends Slot {
   readonly activation: string
   /** A value where the weight is computed. */
   readonly weight: PlannedConstant | string
+  /** Others that read what it becomes. */
+  readonly readers: readonly Slot[]
 }
 
 export interface StaticPlan {

@@ -36,14 +36,14 @@ export class ReferenceMarks {
   }
 
   /** A constant input as weight with one scale per index of `axis`, where the options want it; what is computed is an activation. */
-  weight(node: Node, input: number, axis: number | undefined, factor = 1): PlannedConstant | string {
+  weight(node: Node, input: number, axis: number | undefined): PlannedConstant | string {
     const tensor = this.#draft.constantAt(node, input)
     if (!tensor) {
       this.input(node, input)
       return node.inputs[input] ?? ''
     }
     const how = { role: 'weight', axis: channelAxis(tensor, axis, this.options) } as const
-    return this.#draft.addConstant(tensor, { node, input }, how, factor)
+    return this.#draft.addConstant(tensor, { node, input }, how)
   }
 
   /** The bias at input 2 in the unit of input 0 times the weight. */
@@ -54,11 +54,9 @@ export class ReferenceMarks {
     this.#draft.addBias(tensor, { node, input: 2 }, { activation: node.inputs[0] ?? '', weight, factor })
   }
 
-  /** alpha of a Gemm only matters to what is added to the products. */
-  foldFactors(node: Node): { alpha: number; beta: number } {
-    const hasBias = (node.inputs[2] ?? '') !== ''
-    const alpha = hasBias && this.#draft.constantAt(node, 1) !== undefined
-    return this.#draft.foldFactors(node, { alpha, beta: this.#draft.constantAt(node, 2) !== undefined })
+  /** The factor of a constant bias. alpha stays an attribute: beside sums without beta kernels agree about it. */
+  foldBeta(node: Node): number {
+    return this.#draft.foldFactors(node, { alpha: false, beta: this.constant(node, 2) !== undefined }).beta
   }
 
   outputs(node: Node): void {

@@ -21,17 +21,21 @@ const convolution =
   }
 
 const gemm: Mark = (node, marks) => {
-  const { alpha, beta } = marks.foldFactors(node)
   marks.input(node, 0)
   marks.outputs(node)
-  marks.bias(node, marks.weight(node, 1, gemmAxis(node), alpha), beta)
+  marks.bias(node, marks.weight(node, 1, gemmAxis(node)), marks.foldBeta(node))
 }
 
-/** The axis counts from the end: that of a stack of matrices is not 1, as the reference has it. A vector has no output channels. */
+/**
+ * The axis counts from the end: that of a stack of matrices is not 1, as the reference has it. A vector has no output channels, and the
+ * kernel refuses a left factor of uint8 with several scales.
+ */
 const matMul: Mark = (node, marks) => {
+  const { matMulAxis, weightType } = marks.options
   node.inputs.forEach((_, input) => {
     const rank = marks.constant(node, input)?.dims.length ?? 0
-    marks.weight(node, input, rank >= 2 ? marks.options.matMulAxis : undefined)
+    const hasChannels = rank >= 2 && !(input === 0 && weightType === 'uint8')
+    marks.weight(node, input, hasChannels ? matMulAxis : undefined)
   })
   marks.outputs(node)
 }
