@@ -56,6 +56,7 @@ export function readTensorOverrides(
 ):
   | { readonly overrides: TensorOverrides }
   | { readonly path: string; readonly got: unknown; readonly expected: string } {
+  if (Array.isArray(value)) return { path: '', got: value, expected: 'an object with tensor names as keys' }
   const parsed = safeParse(schema, value)
   if (parsed.success) return { overrides: parsed.output }
   const [issue] = parsed.issues
