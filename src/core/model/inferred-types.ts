@@ -1,11 +1,14 @@
 // What shape and type inference answers, and what it may be told. `infer-shapes.ts` makes it.
 
 import type { Graph } from './graph'
+import type { SmallTensor } from './infer/small-tensor'
 import type { Shape, ValueType } from './shape'
 
 export interface TypeScope {
   /** Type of a value that is visible in this graph (enclosing graphs included); undefined when nothing is known. */
   type(value: string): ValueType | undefined
+  /** Contents of a small tensor as far as they follow from the file; absent where only types are known. */
+  contents?(value: string): SmallTensor | undefined
 }
 
 export interface UnknownOp {

@@ -33,7 +33,7 @@ const NOTHING: Outside = { constant: () => undefined, has: () => false }
 /** `edit` returns whether it changed anything; a graph that no edit changed stays the very same object. */
 export async function mapGraphs(
   model: Model,
-  types: Pick<InferredTypes, 'type' | 'body'>,
+  types: Pick<InferredTypes, 'type' | 'contents' | 'body'>,
   edit: (graph: GraphEdit) => Promise<boolean>,
 ): Promise<Model> {
   const visit = async (graph: Graph, scope: TypeScope, outside: Outside): Promise<Graph> => {
@@ -45,6 +45,7 @@ export async function mapGraphs(
       draft,
       isBody: outside !== NOTHING,
       type: (value) => scope.type(value),
+      contents: (value) => scope.contents?.(value),
       constant: (value) => constantIn(draft, value, outside),
       freshName: (base) => {
         let name = draft.freshName(base)

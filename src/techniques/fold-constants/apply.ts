@@ -13,7 +13,7 @@ import type { OptionsOf } from '../../core/options/spec'
 import { acceptResults } from './accept-results'
 import { findConstantPart } from './constant-nodes'
 import { evaluate } from './evaluate'
-import { knownShapeValue } from './known-shapes'
+import { knownIntegers } from './known-integers'
 import { removeNoOps } from './no-ops'
 import type { spec } from './spec'
 
@@ -48,20 +48,20 @@ function foldOnce(model: Model, options: Options, context: PassContext, log: Log
   return mapGraphs(model, inferShapes(model), async (graph) => {
     await context.checkpoint()
     const dropped = options.removeNoOps ? [...removeNoOps(graph, opset), ...removeDeadNodes(graph.draft)] : []
-    const shapes = options.foldShapes ? placeKnownShapes(graph) : []
+    const sizes = options.foldShapes ? placeKnownIntegers(graph) : []
     const computed = await foldConstantPart(graph, model, options, context, log)
     log.dropped.push(...dropped)
-    log.computed.push(...shapes, ...computed)
-    return dropped.length + shapes.length + computed.length > 0
+    log.computed.push(...sizes, ...computed)
+    return dropped.length + sizes.length + computed.length > 0
   })
 }
 
-function placeKnownShapes(graph: GraphEdit): readonly Node[] {
-  const found = graph.draft.nodes.flatMap((node): [Node, Tensor][] => {
-    const value = knownShapeValue(node, graph)
-    return value ? [[node, value]] : []
+function placeKnownIntegers(graph: GraphEdit): readonly Node[] {
+  const found = graph.draft.nodes.flatMap((node): [Node, readonly Tensor[]][] => {
+    const values = knownIntegers(node, graph)
+    return values ? [[node, values]] : []
   })
-  for (const [node, value] of found) placeResults(graph, node, [value])
+  placeResults(graph, new Map(found))
   return found.map(([node]) => node)
 }
 
@@ -86,21 +86,19 @@ async function foldConstantPart(
   const { nodes, rejected } = acceptResults(graph.draft, part, results, allowedBytes)
   for (const [node, message] of failures) log.kept.set(nodeLabel(node), `the engine could not compute it: ${message}`)
   for (const [node, reason] of rejected) log.kept.set(nodeLabel(node), reason)
-  for (const node of nodes)
-    placeResults(
-      graph,
-      node,
-      node.outputs.flatMap((name) => results.get(name) ?? []),
-    )
+  placeResults(graph, new Map(nodes.map((node) => [node, node.outputs.flatMap((name) => results.get(name) ?? [])])))
   return nodes
 }
 
-/** Puts constants in the place of a node: weights, or `Constant` nodes where the value is an output of the graph. */
-function placeResults({ draft }: GraphEdit, node: Node, values: readonly Tensor[]): void {
-  draft.removeNode(node)
-  for (const value of values) {
-    if (!draft.index.isOutput(value.name)) draft.setInitializer(value)
-    else draft.addNode({ ...constantNode(value), name: node.name })
+/** Puts constants in the place of nodes: weights, or `Constant` nodes where the value is an output of the graph. */
+function placeResults({ original, draft }: GraphEdit, results: ReadonlyMap<Node, readonly Tensor[]>): void {
+  const outputs = new Set(original.outputs.map(({ name }) => name))
+  draft.mapNodes((node) => (results.has(node) ? undefined : node))
+  for (const [node, values] of results) {
+    for (const value of values) {
+      if (outputs.has(value.name)) draft.addNode({ ...constantNode(value), name: node.name })
+      else draft.setInitializer(value)
+    }
   }
 }
 

@@ -223,6 +223,26 @@ describe('shapes', () => {
     await sameAnswers(reshaped, folded, feeds)
   })
 
+  test('arithmetic on known sizes needs no engine', async () => {
+    const noEngine = { open: () => Promise.reject(new Error('no engine')) }
+    const divided = model({
+      inputs: { x: ['float32', ['batch', 6]] },
+      outputs: { y: ['int64'], z: ['int32'] },
+      initializers: { one: tensor('int64', [], [1]), four: tensor('int64', [], [-4]), axes: tensor('int64', [1], [0]) },
+      nodes: [
+        node('Shape', ['x'], ['s']),
+        node('Gather', ['s', 'one'], ['width']),
+        node('Div', ['width', 'four'], ['part']),
+        node('Unsqueeze', ['part', 'axes'], ['y']),
+        node('Cast', ['part'], ['z'], { to: 6 }),
+      ],
+    })
+    const { model: folded } = await apply(divided, defaultOptions(spec.options), testContext({ infer: noEngine }))
+    expect(opTypes(folded)).toEqual(['Constant', 'Constant'])
+    const outputs = await runModel(folded, { x: floats([1, 6], [1, 2, 3, 4, 5, 6]) })
+    expect([numbersOf(outputs, 'y'), numbersOf(outputs, 'z')]).toEqual([[-1], [-1]])
+  })
+
   test('they stay when told so', async () => {
     expect((await fold(reshaped, { foldShapes: false })).model).toBe(reshaped)
   })

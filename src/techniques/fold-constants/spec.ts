@@ -6,7 +6,7 @@ export const spec = defineSpec({
   id: 'fold-constants',
   label: 'Fold constants',
   summary: 'Computes what does not depend on the input once, ahead of time, and drops operators that do nothing.',
-  version: 1,
+  version: 2,
   options: {
     maxGrowthKb: integer({
       label: 'Growth allowed',

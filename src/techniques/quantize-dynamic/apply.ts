@@ -3,13 +3,14 @@
 
 import type { Graph } from '../../core/model/graph'
 import { inferShapes } from '../../core/model/infer-shapes'
-import { mapGraphs } from '../../core/model/map-graphs'
+import { mapGraphs, type GraphEdit } from '../../core/model/map-graphs'
 import type { Model } from '../../core/model/model'
 import { nodeLabel, subgraphs } from '../../core/model/node'
+import type { Tensor } from '../../core/model/tensor'
 import { raiseOpset } from '../../core/onnx/raise-opset'
 import type { Apply, Note } from '../../core/pass/technique'
 import { IntegerNodes, MICROSOFT } from './integer-nodes'
-import { checkOperators, planDynamic, type DynamicOptions, type PlannedNode } from './plan'
+import { checkOperators, planDynamic, type Constants, type DynamicOptions, type PlannedNode } from './plan'
 import { spec } from './spec'
 
 export const apply: Apply<typeof spec> = async (model, options, context) => {
@@ -21,9 +22,10 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
   let done = 0
   const quantized = await mapGraphs(raised, inferShapes(raised), async (edit) => {
     if (edit.isBody && !options.subgraphs) return false
-    const plan = planDynamic(edit.draft.nodes, edit, options)
+    const constant = constantsBefore(edit)
+    const plan = planDynamic(edit.draft.nodes, { type: (value) => edit.type(value), constant }, options)
     notes.push(...plan.notes)
-    const writer = new IntegerNodes(edit, options)
+    const writer = new IntegerNodes(edit, constant, options)
     for (const planned of plan.nodes) {
       await context.checkpoint()
       context.progress(done++ / total, nodeLabel(planned.node))
@@ -38,6 +40,16 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
   context.progress(1, 'done')
   if (kinds.size === 0) return { model, notes: [...notes, NOTHING_TO_DO] }
   return { model: kinds.has('LSTM') ? withMicrosoft(quantized) : quantized, notes }
+}
+
+/** Constants as they stand before the first edit: each edit makes the draft look at the whole graph again. */
+function constantsBefore({ draft, constant }: GraphEdit): Constants {
+  const found = new Map<string, Tensor>()
+  for (const name of new Set(draft.nodes.flatMap(({ inputs }) => inputs))) {
+    const tensor = constant(name)
+    if (tensor) found.set(name, tensor)
+  }
+  return (value) => found.get(value)
 }
 
 const allNodes = (graph: Graph): Graph['nodes'] =>

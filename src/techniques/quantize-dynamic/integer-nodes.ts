@@ -7,7 +7,7 @@ import { attributes, floatAttribute, intAttribute, nodeLabel, type Attribute, ty
 import { dtypeCode } from '../../core/model/dtype'
 import { makeTensor, tensorBytes, viewAs, type Tensor } from '../../core/model/tensor'
 import { IntegerValues, type Triple, type WeightLayout } from './integer-values'
-import type { DynamicOptions, PlannedNode } from './plan'
+import type { Constants, DynamicOptions, PlannedNode } from './plan'
 
 interface Product {
   readonly opType: 'MatMulInteger' | 'ConvInteger'
@@ -21,13 +21,15 @@ interface Product {
 
 export class IntegerNodes {
   readonly #edit: GraphEdit
+  readonly #constant: Constants
   readonly #options: DynamicOptions
   readonly #values: IntegerValues
 
-  constructor(edit: GraphEdit, options: DynamicOptions) {
+  constructor(edit: GraphEdit, constant: Constants, options: DynamicOptions) {
     this.#edit = edit
+    this.#constant = constant
     this.#options = options
-    this.#values = new IntegerValues(edit, options)
+    this.#values = new IntegerValues(edit, constant, options)
   }
 
   /** Replaces the node; false, with nothing changed, when its weight holds values that are not finite. */
@@ -244,9 +246,9 @@ export class IntegerNodes {
     const beta = floatAttribute(node, 'beta', 1)
     if (bias === '' || beta === 0) return undefined
     if (beta === 1) return bias
-    const { draft, freshName, constant } = this.#edit
+    const { draft, freshName } = this.#edit
     const scaled = freshName(`${bias}_scaled`)
-    const tensor = constant(bias)
+    const tensor = this.#constant(bias)
     if (tensor) {
       const values = viewAs(tensorBytes(tensor), Float32Array).map((value) => value * beta)
       draft.setInitializer(makeTensor(scaled, 'float32', tensor.dims, values))
@@ -262,10 +264,10 @@ export class IntegerNodes {
   #channelBias(node: Node, dims: readonly number[]): string | undefined {
     const bias = node.inputs[2] ?? ''
     if (bias === '') return undefined
-    const { draft, freshName, constant } = this.#edit
+    const { draft, freshName } = this.#edit
     const [output = ''] = node.outputs
     const reshaped = freshName(`${output}_bias_reshape_output`)
-    const tensor = constant(bias)
+    const tensor = this.#constant(bias)
     if (tensor) {
       draft.setInitializer({ name: reshaped, dtype: tensor.dtype, dims, data: tensor.data })
       return reshaped

@@ -5,7 +5,7 @@ import { valuesRead } from '../../core/model/graph-index'
 import type { GraphEdit } from '../../core/model/map-graphs'
 import { makeTensor, tensorBytes, viewAs, type Tensor } from '../../core/model/tensor'
 import { quantizeWeight } from '../../core/numeric/quantize-weight'
-import type { DynamicOptions } from './plan'
+import type { Constants, DynamicOptions } from './plan'
 import { transposeBytes } from './transpose-bytes'
 
 /** Names of the three tensors that stand for one float tensor. */
@@ -38,14 +38,16 @@ export interface WeightLayout {
 
 export class IntegerValues {
   readonly #edit: GraphEdit
+  readonly #constant: Constants
   readonly #options: DynamicOptions
   readonly #activations = new Map<string, Triple>()
   readonly #weights = new Map<string, Triple | undefined>()
   /** Float values that no node makes any more. */
   readonly #integersOnly = new Map<string, Triple>()
 
-  constructor(edit: GraphEdit, options: DynamicOptions) {
+  constructor(edit: GraphEdit, constant: Constants, options: DynamicOptions) {
     this.#edit = edit
+    this.#constant = constant
     this.#options = options
   }
 
@@ -63,7 +65,7 @@ export class IntegerValues {
   activation(name: string): Triple {
     const known = this.known(name)
     if (known) return known
-    const constant = this.#edit.constant(name)
+    const constant = this.#constant(name)
     if (constant?.dtype === 'float32') {
       const triple = this.weight(constant, { axis: undefined, dtype: 'uint8', isActivation: true })
       if (triple) return triple
@@ -99,10 +101,11 @@ export class IntegerValues {
 
   /** DequantizeLinear for each value that exists in integers only and that something still reads as float. */
   restoreFloats(): void {
-    const { draft } = this.#edit
-    const read = new Set(draft.nodes.flatMap((node) => [...valuesRead(node)]))
+    const { draft, original } = this.#edit
+    const read = new Set(original.outputs.map(({ name }) => name))
+    for (const node of draft.nodes) for (const value of valuesRead(node)) read.add(value)
     for (const [value, { values, scale, zeroPoint }] of this.#integersOnly) {
-      if (!read.has(value) && !draft.index.isOutput(value)) continue
+      if (!read.has(value)) continue
       const inputs = [values, scale, zeroPoint]
       draft.addNode({ opType: 'DequantizeLinear', name: `${value}_DequantizeLinear`, inputs, outputs: [value] })
     }

@@ -26,6 +26,8 @@ export interface DynamicPlan {
   readonly notes: readonly Note[]
 }
 
+/** The weight behind a name. */
+export type Constants = GraphEdit['constant']
 type Scope = Pick<GraphEdit, 'constant' | 'type'>
 /** A node to quantize, the reason why a node of a listed type stays in float, or undefined for all others. */
 type Decision = PlannedNode | string | undefined

@@ -68,7 +68,7 @@ export const spec = defineSpec({
     }),
     operators: names({
       label: 'Only these operators',
-      help: 'Of MatMul, Gemm, Conv, Gather, Transpose, LSTM and Attention. Empty: all of them.',
+      help: 'Of MatMul, Gemm, Conv, Gather, Transpose and LSTM. Empty: all of them.',
       of: 'operator',
       advanced: true,
     }),

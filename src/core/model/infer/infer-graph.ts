@@ -16,7 +16,7 @@ import { MAX_RANK, sizeDim } from './dims'
 import { factsOfType, refineFacts, typeOfFacts } from './facts'
 import { tensorFacts, type Facts, type NodeContext } from './rule'
 import { findRule } from './rules'
-import { readSmallTensor } from './small-tensor'
+import { readSmallTensor, type SmallTensor } from './small-tensor'
 
 const MAX_DEPTH = 100
 const MAX_VISITS = 200_000
@@ -45,6 +45,11 @@ class Scope implements TypeScope {
   type(value: string): ValueType | undefined {
     return typeOfFacts(this.find(value))
   }
+
+  contents(value: string): SmallTensor | undefined {
+    const found = this.find(value)
+    return found?.kind === 'tensor' ? found.value : undefined
+  }
 }
 
 export function inferModel(model: Model, options: InferOptions): InferredTypes {
@@ -54,6 +59,7 @@ export function inferModel(model: Model, options: InferOptions): InferredTypes {
   const main = inference.graph(graph, { opsets: model.opsets, depth: 0 })
   return {
     type: (value) => main.type(value),
+    contents: (value) => main.contents(value),
     body: (graph) => inference.bodies.get(graph),
     unknownOps: [...inference.unknownOps.values()],
     conflicts: inference.conflicts,
