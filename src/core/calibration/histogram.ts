@@ -61,28 +61,28 @@ function countNodes(nodes: Nodes, { edges }: Bins, [min, max]: Range, ofMagnitud
   const low = edges[0] as number
   const high = edges[count] as number
   const { span, step } = binGrid(low, high, count)
-  const first = nodes.float('first', low)
-  const width = nodes.float('step', step)
+  const first = nodes.float(low)
+  const width = nodes.float(step)
   const edgeOf = (index: string): string => nodes.add('Add', [nodes.add('Mul', [index, width]), first])
 
   const flat = nodes.add('Reshape', [nodes.value, nodes.constant('flat', 'int64', [1], BigInt64Array.of(-1n))])
   const all = ofMagnitudes ? nodes.add('Abs', [flat]) : flat
   const reachesOut = !ofMagnitudes && (min < low || max > high)
-  const x = reachesOut ? nodes.add('Clip', [all, first, nodes.float('last', high)]) : all
-  const share = nodes.add('Div', [nodes.add('Sub', [x, first]), nodes.float('span', span)])
-  const guess = nodes.cast(nodes.add('Mul', [share, nodes.float('count', count)]), 'int32')
+  const x = reachesOut ? nodes.add('Clip', [all, first, nodes.float(high)]) : all
+  const share = nodes.add('Div', [nodes.add('Sub', [x, first]), nodes.float(span)])
+  const guess = nodes.cast(nodes.add('Mul', [share, nodes.float(count)]), 'int32')
   const guessed = nodes.cast(guess, 'float32')
   const isBelow = nodes.add('Less', [x, edgeOf(guessed)])
-  const isAbove = nodes.add('GreaterOrEqual', [x, edgeOf(nodes.add('Add', [guessed, nodes.float('one', 1)]))])
+  const isAbove = nodes.add('GreaterOrEqual', [x, edgeOf(nodes.add('Add', [guessed, nodes.float(1)]))])
   const lowered = nodes.add('Sub', [guess, nodes.cast(isBelow, 'int32')])
   const raised = nodes.add('Add', [lowered, nodes.cast(isAbove, 'int32')])
-  const bin = nodes.add('Min', [raised, nodes.constant('lastBin', 'int32', [], Int32Array.of(count - 1))])
+  const bin = nodes.add('Min', [raised, nodes.constant(`int_${count - 1}`, 'int32', [], Int32Array.of(count - 1))])
   const ones = nodes.cast(nodes.add('Equal', [x, all]), 'int32')
-  const zeros = nodes.constant('zeros', 'int32', [count], new Int32Array(count))
+  const zeros = nodes.constant(`zeros_${count}`, 'int32', [count], new Int32Array(count))
   return nodes.add('ScatterElements', [zeros, bin, ones], { axis: 0, reduction: 'add' })
 }
 
-/** Adds nodes and constants around one value, under names that begin with its name. */
+/** Adds nodes around one value, under names that begin with its name, and the constants they need. */
 class Nodes {
   readonly #draft: GraphDraft
   readonly value: string
@@ -102,13 +102,14 @@ class Nodes {
     return this.add('Cast', [input], { to: dtypeCode(dtype) })
   }
 
-  float(what: string, number: number): string {
-    return this.constant(what, 'float32', [], Float32Array.of(number))
+  float(number: number): string {
+    return this.constant(`float_${number}`, 'float32', [], Float32Array.of(number))
   }
 
+  /** `what` says all about it, so that values share it: opening a session takes time for every initializer. */
   constant(what: string, dtype: Tensor['dtype'], dims: readonly number[], array: ArrayBufferView): string {
-    const name = this.#draft.freshName(`${this.value}_${what}`)
-    this.#draft.setInitializer(makeTensor(name, dtype, dims, array))
+    const name = `lathe_histogram_${what}`
+    if (!this.#draft.initializers.has(name)) this.#draft.setInitializer(makeTensor(name, dtype, dims, array))
     return name
   }
 }
