@@ -87,6 +87,36 @@ export const commands = {
       'Without --data the inputs are synthetic and seeded, and the answer says so.',
     ],
   }),
+  sensitivity: defineCommand({
+    name: 'sensitivity',
+    summary: 'Finds the tensors and layers that a recipe hurts, on real data.',
+    positionals: { usage: 'MODEL', min: 1, max: 1 },
+    options: {
+      recipe: {
+        kind: 'text',
+        short: 'r',
+        value: 'RECIPE',
+        isRequired: true,
+        help: 'A built-in name or a recipe file; its first step that can leave operators in float is analysed.',
+      },
+      data: { ...data, isRequired: true },
+      samples: {
+        kind: 'number',
+        value: 'N',
+        default: 32,
+        min: 1,
+        max: 1e5,
+        help: 'Samples to run, evenly spread.',
+      },
+      top: { kind: 'number', value: 'N', default: 10, min: 1, max: 1e5, help: 'Rows of each table in text.' },
+    },
+    remarks: [
+      MODEL,
+      DATA,
+      'sqnrDb is a signal-to-noise ratio: 20 dB is a tenth of the signal lost, 40 dB a hundredth.',
+      'metricDrop is the fraction of right answers lost by changing this layer alone; of agreeing ones where the data have no labels.',
+    ],
+  }),
   bench: defineCommand({
     name: 'bench',
     summary: 'Times models, interleaved, and says which differences may be claimed.',

@@ -18,6 +18,7 @@ const runners: {
   techniques: () => import('./run/techniques'),
   compress: () => import('./run/compress'),
   compare: () => import('./run/compare'),
+  sensitivity: () => import('./run/sensitivity'),
   bench: () => import('./run/bench'),
   probe: () => import('./run/probe'),
   demo: () => import('./run/demo'),

@@ -5,6 +5,8 @@ import type { Graph } from '../core/model/graph'
 import { indexGraph, type GraphIndex } from '../core/model/graph-index'
 import { inferShapes } from '../core/model/infer-shapes'
 import type { Model } from '../core/model/model'
+import { isOp } from '../core/model/node'
+import { tensorBytes, viewAs } from '../core/model/tensor'
 import { sortTopologically } from '../core/model/topological-sort'
 import { encodeParts } from '../core/onnx/encode-parts'
 import type { CalibrationData, PassContext } from '../core/pass/pass-context'
@@ -30,7 +32,10 @@ interface Traced {
   readonly before?: string
   /** What its readers get. */
   readonly after: string
+  /** Of a Relu or Clip that the step merged into the rounding: what rounds does its work, which is no error. */
+  readonly bounds?: Bounds
 }
+type Bounds = readonly [lowest: number, highest: number]
 
 /** Values of both models that are held at once, bytes, about. */
 const CHUNK_BYTES = 32 * 2 ** 20
@@ -104,12 +109,22 @@ const readNames = ({ before, after }: Traced): string[] => (before === undefined
 
 type Sums = ReadonlyMap<string, { readonly local: NoiseSums; readonly accumulated: NoiseSums }>
 
-function addErrors({ name, before, after }: Traced, expected: NamedValues, actual: NamedValues, sums: Sums): void {
+function addErrors(
+  { name, before, after, bounds }: Traced,
+  expected: NamedValues,
+  actual: NamedValues,
+  sums: Sums,
+): void {
   const entry = sums.get(name)
   const [truth, exact, rounded] = [expected[name], actual[before ?? ''], actual[after]]
   if (!entry || !truth || !rounded) return
   entry.accumulated.add(outputNumbers(truth), outputNumbers(rounded))
-  if (exact) entry.local.add(outputNumbers(exact), outputNumbers(rounded))
+  if (exact) entry.local.add(within(outputNumbers(exact), bounds), outputNumbers(rounded))
+}
+
+function within(values: ArrayLike<number>, bounds: Bounds | undefined): ArrayLike<number> {
+  if (!bounds) return values
+  return Float32Array.from(values, (value) => Math.min(Math.max(value, bounds[0]), bounds[1]))
 }
 
 function errorOf(name: string, isRounded: boolean, sums: Sums, index: GraphIndex): ActivationError {
@@ -128,6 +143,7 @@ function errorOf(name: string, isRounded: boolean, sums: Sums, index: GraphIndex
 function traceValues(float: Model, changed: Graph): readonly Traced[] {
   const types = inferShapes(float)
   const pairs = quantizedForms(changed)
+  const indexes = { float: indexGraph(float.graph), changed: indexGraph(changed) }
   const made = new Set([...changed.inputs.map(({ name }) => name), ...changed.nodes.flatMap(({ outputs }) => outputs)])
   const ordered = sortTopologically(float.graph.nodes, float.graph)
   const names = [...float.graph.inputs.map(({ name }) => name), ...ordered.flatMap(({ outputs }) => outputs)]
@@ -135,9 +151,23 @@ function traceValues(float: Model, changed: Graph): readonly Traced[] {
     const type = name === '' ? undefined : types.type(name)
     if (type?.kind !== 'tensor' || type.dtype !== 'float32') return []
     const pair = pairs.get(name)
-    if (pair) return [{ name, ...pair }]
+    const bounds = pair && mergedBounds(name, indexes)
+    if (pair) return [{ name, ...pair, ...(bounds && { bounds }) }]
     return made.has(name) ? [{ name, after: name }] : []
   })
+}
+
+/** Of the Relu or Clip that makes the value in the float model and is gone in the changed one. */
+function mergedBounds(name: string, { float, changed }: Record<'float' | 'changed', GraphIndex>): Bounds | undefined {
+  const node = float.producer(name)
+  if (!node || changed.producer(name)?.opType === node.opType) return undefined
+  if (isOp(node, 'Relu')) return [0, Infinity]
+  if (!isOp(node, 'Clip')) return undefined
+  const bound = (input: number, open: number): number => {
+    const tensor = float.constant(node.inputs[input] ?? '')
+    return tensor?.dtype === 'float32' ? (viewAs(tensorBytes(tensor), Float32Array)[0] ?? open) : open
+  }
+  return [bound(1, -Infinity), bound(2, Infinity)]
 }
 
 /** Suffix of a graph output's producer, whose name its DequantizeLinear has taken (as in the reference toolkit). */

@@ -34,6 +34,7 @@ export function toldLaboratory(told: Told): { readonly lab: Laboratory; readonly
   const { right, engine = WASM } = told
   const races: ToldRace[] = []
   const lab: Laboratory = {
+    probe: () => Promise.reject(new Error('not asked')),
     start: () => Promise.resolve({ facts: engine, environment: environment(engine), startMs: 5 }),
     engineCheck: (model) => Promise.resolve(check(right[model] ?? false)),
     bisect: () => Promise.resolve(told.faultSite ?? { kind: 'not-found', reason: 'nothing is run' }),

@@ -34,8 +34,12 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
   if (plan.activations.size === 0 && plan.constants.length === 0) {
     return { model, notes: [...plan.notes, NOTHING_TO_DO] }
   }
-  const measured = context.ranges ? undefined : await measure(raised, plan, options, context)
-  const ranges = context.ranges ?? measured?.ranges ?? {}
+  const known = context.ranges ?? {}
+  const missing = valuesToMeasure(plan, options).filter((value) => !Object.hasOwn(known, value))
+  // With ranges but without samples, what is missing is named further down.
+  const canMeasure = missing.length > 0 && (context.calibration !== undefined || context.ranges === undefined)
+  const measured = canMeasure ? await measure(raised, missing, options, context) : undefined
+  const ranges = { ...known, ...measured?.ranges }
   const params = activationParams(plan, ranges, options)
   const domain = domainOf(raised, options)
   const writer = new QdqWriter(raised.graph, plan, { params, types, options, domain })
@@ -87,7 +91,7 @@ function domainOf(model: Model, options: StaticOptions): string {
 
 async function measure(
   model: Model,
-  plan: StaticPlan,
+  values: readonly string[],
   options: StaticOptions,
   context: PassContext,
 ): Promise<MeasuredRanges> {
@@ -97,7 +101,7 @@ async function measure(
     throw new LabError('recipe/needs-calibration', message, { technique: spec.id })
   }
   const levels = options.activationType.endsWith('16') ? 2 ** 16 : 2 ** 8
-  return calibrateRanges(model, valuesToMeasure(plan, options), { ...options, levels }, context.calibration, {
+  return calibrateRanges(model, values, { ...options, levels }, context.calibration, {
     infer: context.infer,
     checkpoint: () => context.checkpoint(),
     progress: (fraction, what) => context.progress(fraction * CALIBRATION_SHARE, what),
