@@ -28,13 +28,14 @@ const gemm: Mark = (node, marks) => {
 
 /**
  * The axis counts from the end: that of a stack of matrices is not 1, as the reference has it. A vector has no output channels, and the
- * kernel refuses a left factor of uint8 with several scales.
+ * kernel for uint8 on both sides refuses a left factor with several scales.
  */
 const matMul: Mark = (node, marks) => {
-  const { matMulAxis, weightType } = marks.options
+  const { matMulAxis, activationType, weightType } = marks.options
+  const isRefused = activationType === 'uint8' && weightType === 'uint8'
   node.inputs.forEach((_, input) => {
     const rank = marks.constant(node, input)?.dims.length ?? 0
-    const hasChannels = rank >= 2 && !(input === 0 && weightType === 'uint8')
+    const hasChannels = rank >= 2 && !(input === 0 && isRefused)
     marks.weight(node, input, hasChannels ? matMulAxis : undefined)
   })
   marks.outputs(node)
