@@ -10,12 +10,11 @@ import type { Tensor } from '../../core/model/tensor'
 import { raiseOpset } from '../../core/onnx/raise-opset'
 import type { Apply, Note } from '../../core/pass/technique'
 import { IntegerNodes, MICROSOFT } from './integer-nodes'
-import { checkOperators, planDynamic, type Constants, type DynamicOptions, type PlannedNode } from './plan'
+import { planDynamic, unknownOperators, type Constants, type DynamicOptions, type PlannedNode } from './plan'
 import { spec } from './spec'
 
 export const apply: Apply<typeof spec> = async (model, options, context) => {
-  checkOperators(options)
-  const notes: Note[] = unknownNames(model.graph, options)
+  const notes: Note[] = [...unknownOperators(options), ...unknownNames(model.graph, options)]
   const raised = raiseOpset(model, spec.needs.opset)
   const total = Math.max(allNodes(raised.graph).length, 1)
   const kinds = new Set<PlannedNode['kind']>()

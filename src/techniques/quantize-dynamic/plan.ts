@@ -1,6 +1,5 @@
 // Decides which nodes of one graph compute in integers. Changes nothing; every operator of a listed type that stays in float has a note.
 
-import { LabError } from '../../core/errors/lab-error'
 import type { GraphEdit } from '../../core/model/map-graphs'
 import { floatAttribute, intAttribute, isOp, nodeLabel, type Node } from '../../core/model/node'
 import { tensorCount, type Tensor } from '../../core/model/tensor'
@@ -38,14 +37,14 @@ const OPERATORS: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'Conv', 'Gathe
 /** Smaller tables save nothing worth a lookup through integers. */
 const MIN_TABLE_NUMBERS = 1024
 
-/** Throws `options/invalid` where `operators` names one that has no integer form. */
-export function checkOperators({ operators }: DynamicOptions): void {
-  const got = operators.find((operator) => !OPERATORS.has(operator))
-  if (got === undefined) return
-  const expected = `one of ${[...OPERATORS].join(', ')}`
-  const message = `Operator "${got}" cannot be quantized dynamically; expected ${expected}.`
-  throw new LabError('options/invalid', message, { path: 'operators', expected, got })
-}
+/** A note on each of `operators` that has no integer form here. */
+export const unknownOperators = ({ operators }: DynamicOptions): readonly Note[] =>
+  operators
+    .filter((operator) => !OPERATORS.has(operator))
+    .map((subject) => {
+      const text = `Operator "${subject}" has no dynamic integer form; expected one of ${[...OPERATORS].join(', ')}.`
+      return { kind: 'warning', subject, text }
+    })
 
 export function planDynamic(nodes: readonly Node[], scope: Scope, options: DynamicOptions): DynamicPlan {
   const planned: PlannedNode[] = []
