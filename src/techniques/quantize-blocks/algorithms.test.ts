@@ -198,7 +198,9 @@ describe('the other algorithms', () => {
     const { inverseScale, zeroPoints } = halfQuadraticGrid(Float32Array.from(EIGHT), 8, 4)
     const last = zeroPoints.at(-1) ?? NaN
     expect([1 / inverseScale, last]).toEqual([expect.closeTo(0.2, 7), expect.closeTo(4.78125, 6)])
-    expect(EIGHT.map((value) => Math.max(0, Math.round(value * inverseScale + last)))).toEqual([0, 2, 5, 6, 7, 10, 12, 15])
+    expect(EIGHT.map((value) => Math.max(0, Math.round(value * inverseScale + last)))).toEqual([
+      0, 2, 5, 6, 7, 10, 12, 15,
+    ])
   })
 
   const squaredError = (row: readonly number[], codes: ArrayLike<number>, scale: number, zeroPoint: number): number =>

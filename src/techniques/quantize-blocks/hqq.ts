@@ -5,6 +5,7 @@
 
 import { roundHalfEven } from '../../core/numeric/rounding'
 import { blockCount, type BlockAlgorithm, type BlockBits } from './block-codes'
+import { rangeOf } from './block-range'
 
 const ITERATIONS = 20
 const NORM = 0.7
@@ -49,7 +50,8 @@ export interface HalfQuadraticGrid {
 /** Blocks shorter than `blockSize` are filled up with zeros, as the original does. */
 export function halfQuadraticGrid(values: Float32Array, blockSize: number, bits: BlockBits): HalfQuadraticGrid {
   const top = 2 ** bits - 1
-  const { low, high } = rangeOf(values, values.length < blockSize)
+  const start = values.length < blockSize ? 0 : (values[0] as number)
+  const { low, high } = rangeOf(values, 0, values.length, start)
   const inverseScale = high === low ? 1 : Math.min(top / (high - low), MAX_INVERSE_SCALE)
   let zeroPoint = roundHalfEven(-low * inverseScale)
   const zeroPoints = [zeroPoint]
@@ -81,16 +83,6 @@ function shrink(error: number, beta: number): number {
   return Math.sign(error) * Math.max(0, size - (size + 1e-8) ** (NORM - 1) / beta)
 }
 
-function rangeOf(values: Float32Array, withZero: boolean): { readonly low: number; readonly high: number } {
-  let low = withZero ? 0 : (values[0] as number)
-  let high = low
-  for (let i = 0; i < values.length; i++) {
-    low = Math.min(low, values[i] as number)
-    high = Math.max(high, values[i] as number)
-  }
-  return { low, high }
-}
-
 function integerGrid(values: Float32Array, blockSize: number, bits: BlockBits): Grid {
   const top = 2 ** bits - 1
   const { inverseScale, zeroPoints } = halfQuadraticGrid(values, blockSize, bits)
@@ -105,7 +97,7 @@ function integerGrid(values: Float32Array, blockSize: number, bits: BlockBits): 
 }
 
 function plainGrid(values: Float32Array, top: number): Grid {
-  const { low, high } = rangeOf(values, true)
+  const { low, high } = rangeOf(values, 0, values.length, 0)
   const scale = high === low ? 1 : Math.fround((high - low) / top)
   return { scale, zeroPoint: roundHalfEven(-low / scale) }
 }

@@ -5,6 +5,7 @@
 
 import { roundHalfEven } from '../../core/numeric/rounding'
 import { blockCount, type BlockAlgorithm } from './block-codes'
+import { rangeOf } from './block-range'
 
 export const incRounding: BlockAlgorithm = (request) => {
   const { rows, n, k, blockSize, bits, symmetric } = request
@@ -18,12 +19,7 @@ export const incRounding: BlockAlgorithm = (request) => {
     const from = row + (block % blocks) * blockSize
     const to = Math.min(from + blockSize, row + k)
     // Zero belongs to the range: of a short block by the filling, of one with both signs anyway, of others for the reason above.
-    let low = 0
-    let high = 0
-    for (let i = from; i < to; i++) {
-      low = Math.min(low, rows[i] as number)
-      high = Math.max(high, rows[i] as number)
-    }
+    const { low, high } = rangeOf(rows, from, to, 0)
     const range = symmetric ? 2 * Math.max(-low, high) : Math.fround(high - low)
     if (!Number.isFinite(range)) return undefined
     const scale = range === 0 ? 1 : range / top

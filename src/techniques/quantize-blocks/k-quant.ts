@@ -5,6 +5,7 @@
 
 import { roundHalfEven } from '../../core/numeric/rounding'
 import { blockCount, type BlockAlgorithm } from './block-codes'
+import { rangeOf } from './block-range'
 
 const STEPS = 20
 const { fround } = Math
@@ -61,7 +62,7 @@ class BlockFit {
   best(values: Float32Array): Fit {
     this.#x.fill(0)
     this.#x.set(values)
-    const { high, ...range } = rangeOf(this.#x)
+    const { high, ...range } = rangeOf(this.#x, 0, this.#x.length, 0)
     let low = range.low
     this.#weigh()
     const sumW = this.#sum(this.#weights)
@@ -136,16 +137,6 @@ class BlockFit {
 }
 
 const at = (values: Float32Array, i: number): number => values[i] as number
-
-function rangeOf(values: Float32Array): { readonly low: number; readonly high: number } {
-  let low = 0
-  let high = 0
-  for (let i = 0; i < values.length; i++) {
-    low = Math.min(low, values[i] as number)
-    high = Math.max(high, values[i] as number)
-  }
-  return { low, high }
-}
 
 /** numpy's sum of a power of two of float32 values, 16 or more: eight sums side by side, and halves of at most 128 on their own. */
 function sum(v: Float32Array, from = 0, count = v.length): number {

@@ -3,6 +3,7 @@
 
 import { roundHalfEven } from '../../core/numeric/rounding'
 import { blockCount, type BlockAlgorithm } from './block-codes'
+import { rangeOf, type BlockRange } from './block-range'
 
 /** Below it, the smallest normal float32, a range counts as nothing. */
 const TINY = 1.1754943508222875e-38
@@ -17,30 +18,26 @@ export const linearBlocks: BlockAlgorithm = (request) => {
   const middle = 2 ** (bits - 1)
   const lowest = symmetric && bits === 8 ? 1 : 0
   for (let block = 0; block < scales.length; block++) {
-    const from = Math.floor(block / blocks) * k + (block % blocks) * blockSize
-    const values = rows.subarray(from, Math.min(from + blockSize, (Math.floor(block / blocks) + 1) * k))
-    const { low, high } = rangeWithZero(values, symmetric)
+    const row = Math.floor(block / blocks) * k
+    const from = row + (block % blocks) * blockSize
+    const to = Math.min(from + blockSize, row + k)
+    const range = rangeOf(rows, from, to, 0)
+    const { low, high } = symmetric ? symmetricRange(range) : range
     const raw = Math.fround(Math.fround(high - low) / (top - lowest))
     if (!Number.isFinite(raw)) return undefined
     const scale = raw < TINY ? 1 : raw
     const zeroPoint = symmetric ? middle : raw < TINY ? 0 : Math.min(Math.max(roundHalfEven(-low / scale), 0), top)
     scales[block] = scale
     zeroPoints[block] = zeroPoint
-    for (let i = 0; i < values.length; i++) {
-      const code = roundHalfEven(Math.fround((values[i] as number) / scale)) + zeroPoint
-      codes[from + i] = Math.min(Math.max(code, lowest), top)
+    for (let i = from; i < to; i++) {
+      const code = roundHalfEven(Math.fround((rows[i] as number) / scale)) + zeroPoint
+      codes[i] = Math.min(Math.max(code, lowest), top)
     }
   }
   return { codes, scales, zeroPoints: symmetric ? undefined : zeroPoints }
 }
 
-function rangeWithZero(values: Float32Array, symmetric: boolean): { readonly low: number; readonly high: number } {
-  let low = 0
-  let high = 0
-  for (let i = 0; i < values.length; i++) {
-    low = Math.min(low, values[i] as number)
-    high = Math.max(high, values[i] as number)
-  }
+function symmetricRange({ low, high }: BlockRange): BlockRange {
   const farthest = Math.max(-low, high)
-  return symmetric ? { low: -farthest, high: farthest } : { low, high }
+  return { low: -farthest, high: farthest }
 }

@@ -23,7 +23,8 @@ export function packBlobs(
   bits: BlockBits,
 ): void {
   for (let row = 0; row < panel.rows; row++) {
-    packRun(target, (panel.firstRow + row) * rowBytes, codes, row * panel.k, panel.k, bits)
+    const run = codes.subarray(row * panel.k, (row + 1) * panel.k)
+    packRun(target, (panel.firstRow + row) * rowBytes, run, bits)
   }
 }
 
@@ -35,34 +36,27 @@ export function packZeroPoints(target: Uint8Array, zeroPoints: Uint8Array, panel
   for (let i = 0; i < panel.rows; i++) {
     row.fill(2 ** (bits - 1))
     row.set(zeroPoints.subarray(i * panel.blocks, (i + 1) * panel.blocks))
-    packRun(target, (panel.firstRow + i) * rowBytes, row, 0, row.length, bits)
+    packRun(target, (panel.firstRow + i) * rowBytes, row, bits)
   }
 }
 
-function packRun(
-  target: Uint8Array,
-  start: number,
-  codes: Uint8Array,
-  from: number,
-  count: number,
-  bits: BlockBits,
-): void {
-  if (bits === 8) target.set(codes.subarray(from, from + count), start)
-  else if (bits === 4) packNibbles(target, start, codes, from, count)
-  else packPairsOfBits(target, start, codes, from, count)
+function packRun(target: Uint8Array, start: number, run: Uint8Array, bits: BlockBits): void {
+  if (bits === 8) target.set(run, start)
+  else if (bits === 4) packNibbles(target, start, run)
+  else packPairsOfBits(target, start, run)
 }
 
-function packNibbles(target: Uint8Array, start: number, codes: Uint8Array, from: number, count: number): void {
-  const whole = from + (count & ~1)
+function packNibbles(target: Uint8Array, start: number, run: Uint8Array): void {
+  const whole = run.length & ~1
   let at = start
-  for (let i = from; i < whole; i += 2) target[at++] = (codes[i] as number) | ((codes[i + 1] as number) << 4)
-  if (count & 1) target[at] = codes[whole] as number
+  for (let i = 0; i < whole; i += 2) target[at++] = (run[i] as number) | ((run[i + 1] as number) << 4)
+  if (run.length & 1) target[at] = run[whole] as number
 }
 
-function packPairsOfBits(target: Uint8Array, start: number, codes: Uint8Array, from: number, count: number): void {
-  for (let i = 0; i < count; i++) {
+function packPairsOfBits(target: Uint8Array, start: number, run: Uint8Array): void {
+  for (let i = 0; i < run.length; i++) {
     const at = start + (i >> 2)
-    target[at] = (target[at] as number) | ((codes[from + i] as number) << (2 * (i & 3)))
+    target[at] = (target[at] as number) | ((run[i] as number) << (2 * (i & 3)))
   }
 }
 
