@@ -8,13 +8,23 @@ import { runRecipe, type RecipeHost } from '../src/core/pass/run-recipe'
 import { sha256Hex } from '../src/core/recipe/recipe-key'
 import { summarizeModel } from '../src/core/report/model-summary'
 import { fittedDimensions } from '../src/data/fitted-dimensions'
+import { analyseSensitivity, type Sensitivity } from '../src/sensitivity/sensitivity'
 import { catalog } from '../src/techniques/catalog'
 import { passes } from '../src/techniques/passes'
 import { openTaskPool } from './host/browser-task-pool'
 import { openDataset } from './host/dataset-source'
 import { job, type JobContext } from './host/job'
 import { openFiles, reopen, type OpenModel } from './host/open-model'
-import type { CompressApi, Compression, CompressRequest, ModelFile, ModelId } from './host/protocol'
+import type {
+  CompressApi,
+  Compression,
+  CompressRequest,
+  DatasetRef,
+  ModelFile,
+  ModelId,
+  PageFacts,
+  SensitivityJobRequest,
+} from './host/protocol'
 import { readBytes } from './host/read-model-file'
 import { ReferenceEngine } from './host/reference-engine'
 
@@ -27,13 +37,19 @@ async function opened(file: ModelFile, context: JobContext): Promise<OpenModel> 
   return model
 }
 
+const openData = ({ model }: OpenModel, dataset: DatasetRef, page: PageFacts, { signal }: JobContext) =>
+  openDataset(
+    dataset,
+    model.graph.inputs.map(({ name }) => name),
+    page,
+    signal,
+  )
+
 async function compress(request: CompressRequest, context: JobContext): Promise<Compression> {
   const start = performance.now()
   const original = await opened(request.model, context)
   const engine = new ReferenceEngine(context.signal)
-  const inputNames = original.model.graph.inputs.map(({ name }) => name)
-  const calibration =
-    request.calibration && (await openDataset(request.calibration, inputNames, request.page, context.signal))
+  const calibration = request.calibration && (await openData(original, request.calibration, request.page, context))
   const tasks = openTaskPool(original.file.file.size)
   const host: RecipeHost = {
     checkpoint: () => context.checkpoint(),
@@ -65,6 +81,29 @@ async function compress(request: CompressRequest, context: JobContext): Promise<
   }
 }
 
+async function findSensitivity(request: SensitivityJobRequest, context: JobContext): Promise<Sensitivity> {
+  const original = await opened(request.model, context)
+  const data = await openData(original, request.data, request.page, context)
+  const engine = new ReferenceEngine(context.signal)
+  const host: RecipeHost = {
+    checkpoint: () => context.checkpoint(),
+    progress: context.progress,
+    now: () => performance.now(),
+    infer: engine,
+    calibration: data,
+  }
+  const { labels } = data
+  try {
+    return await analyseSensitivity({
+      ...{ model: original.model, recipe: request.recipe, samples: request.samples, host, data },
+      techniques: { catalog, passes },
+      ...(labels && { labelOf: (index: number) => labels[index] ?? -1 }),
+    })
+  } finally {
+    engine.end()
+  }
+}
+
 /** Null when there is no memory left to read the file back: the result stands without it. */
 async function hashOf(file: Blob): Promise<string | null> {
   try {
@@ -84,6 +123,7 @@ const api: CompressApi = {
     return { model: open.file, summary, freeDimensions, sha256: open.sha256 }
   }),
   compress: job(compress),
+  sensitivity: job(findSensitivity),
   release: job(async (id) => {
     models.delete(id)
     return null

@@ -15,6 +15,7 @@ import type {
   OpenOptions,
   Residency,
 } from '../../src/engines/engine'
+import type { Sensitivity } from '../../src/sensitivity/sensitivity'
 import type { ProbeTable } from '../../src/probe/probe-table'
 import type { EnvironmentRecord, PageEnvironment } from '../../src/engines/environment-record'
 import type { ColdStart } from '../../src/measure/cold-start'
@@ -95,10 +96,20 @@ export interface Compression {
   readonly sha256: string | null
 }
 
+/** Which tensors and layers a recipe hurts; needs real data. */
+export interface SensitivityJobRequest {
+  readonly model: ModelFile
+  readonly recipe: Recipe
+  readonly data: DatasetRef
+  readonly samples: number
+  readonly page: PageFacts
+}
+
 export interface CompressApi {
   /** `files`: the model, then what may be its external data, by name. */
   load: Job<{ readonly id: ModelId; readonly files: readonly { name: string; file: Blob }[] }, LoadedModel>
   compress: Job<CompressRequest, Compression>
+  sensitivity: Job<SensitivityJobRequest, Sensitivity>
   /** Forgets a decoded model; unknown ids are fine. */
   release: Job<ModelId, null>
 }

@@ -8,9 +8,11 @@ import type {
   LoadedModel,
   ModelFile,
   ModelId,
+  SensitivityJobRequest,
 } from '../../../workers/host/protocol'
 import { LabError } from '../../core/errors/lab-error'
 import type { Recipe } from '../../core/recipe/recipe'
+import type { Sensitivity } from '../../sensitivity/sensitivity'
 import { newModelId } from './model-file'
 import { pageFacts } from './page-facts'
 import type { JobOptions } from './run-job'
@@ -47,18 +49,31 @@ export class CompressClient {
 
   /** Throws what `runRecipe` throws, `job/cancelled`, `worker/died`. The result is kept until it is released. */
   async compress({ modelId, recipe, calibration }: CompressJob, options?: JobOptions): Promise<Compression> {
-    const model = this.#files.get(modelId)
-    if (!model) throw new LabError('internal', `The model "${modelId}" is not loaded.`)
+    const model = this.#fileOf(modelId)
     const request = { model, resultId: newModelId(), recipe, calibration, page: pageFacts() }
     const compression = await this.#worker.run('compress', request, options)
     this.#files.set(compression.model.id, compression.model)
     return compression
   }
 
+  /** Which tensors and layers a recipe hurts. Throws what techniques, engine and data throw, `job/cancelled`, `worker/died`. */
+  async sensitivity(
+    { modelId, ...rest }: Omit<SensitivityJobRequest, 'model' | 'page'> & { readonly modelId: ModelId },
+    options?: JobOptions,
+  ): Promise<Sensitivity> {
+    return this.#worker.run('sensitivity', { ...rest, model: this.#fileOf(modelId), page: pageFacts() }, options)
+  }
+
   /** Forgets a model or result here and in the worker. */
   async release(id: ModelId): Promise<void> {
     this.#files.delete(id)
     if (this.#worker.isAlive) await this.#worker.run('release', id)
+  }
+
+  #fileOf(id: ModelId): ModelFile {
+    const file = this.#files.get(id)
+    if (file) return file
+    throw new LabError('internal', `The model "${id}" is not loaded.`)
   }
 
   /** Ends the worker; pending jobs reject with `worker/died`. The next call starts a fresh one. */
