@@ -7,7 +7,7 @@ import { encodeParts, partsSizeBytes } from '../core/onnx/encode-parts'
 import type { CalibrationData, InferencePort } from '../core/pass/pass-context'
 import { runRecipe, type RecipeResult } from '../core/pass/run-recipe'
 import type { Recipe } from '../core/recipe/recipe'
-import { summarizeModel } from '../core/report/model-summary'
+import { takeCensus } from '../core/report/constant-census'
 import { catalog } from '../techniques/catalog'
 import { passes } from '../techniques/passes'
 import { writeAtomically } from './atomic-file'
@@ -71,7 +71,7 @@ export async function compressFile(
 
 const fileFacts = (model: Model, sizeBytes: number): FileFacts => ({
   sizeBytes,
-  parameters: summarizeModel(model, sizeBytes).parameters,
+  parameters: takeCensus(model).parameters,
 })
 
 /** The engine starts when a pass first asks for it. */

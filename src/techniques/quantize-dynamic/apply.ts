@@ -19,7 +19,8 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
   const total = Math.max(allNodes(raised.graph).length, 1)
   const kinds = new Set<PlannedNode['kind']>()
   let done = 0
-  const quantized = await mapGraphs(raised, inferShapes(raised), async (edit) => {
+  const types = options.constantWeightsOnly ? NO_TYPES : inferShapes(raised)
+  const quantized = await mapGraphs(raised, types, async (edit) => {
     if (edit.isBody && !options.subgraphs) return false
     const constant = constantsBefore(edit)
     const plan = planDynamic(edit.draft.nodes, { type: (value) => edit.type(value), constant }, options)
@@ -40,6 +41,9 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
   if (kinds.size === 0) return { model, notes: [...notes, NOTHING_TO_DO] }
   return { model: kinds.has('LSTM') ? withMicrosoft(quantized) : quantized, notes }
 }
+
+/** A constant says what it is; only products of two activations need to know more. */
+const NO_TYPES = { type: () => undefined, body: () => undefined }
 
 /** Constants as they stand before the first edit: each edit makes the draft look at the whole graph again. */
 function constantsBefore({ draft, constant }: GraphEdit): Constants {
