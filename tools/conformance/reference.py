@@ -271,7 +271,7 @@ CALIBRATIONS = {
     "moving average": (CalibrationMethod.MinMax, {"moving_average": True}),
     "Percentile 99.999": (CalibrationMethod.Percentile, {}),
     "Percentile 99 asymmetric": (CalibrationMethod.Percentile, {"percentile": 99.0, "symmetric": False}),
-    "Entropy 512/128": (CalibrationMethod.Entropy, {"num_bins": 512, "num_quantized_bins": 128}),
+    "Entropy 256/128": (CalibrationMethod.Entropy, {"num_bins": 256, "num_quantized_bins": 128}),
 }
 
 
@@ -279,11 +279,56 @@ def calibrate(path, inputs, method, folder):
     kind, options = CALIBRATIONS[method]
     calibrator = create_calibrator(path, augmented_model_path=f"{folder}/augmented.onnx", calibrate_method=kind, extra_options=options)
     calibrator.collect_data(Samples(inputs))
-    return calibrator.compute_data()
+    return calibrator
+
+
+NEAR_TIE = 1e-6
+
+
+def near_ties(calibrator):
+    """Entropy: tensor → every range whose divergence, in float64, is that near to the least; tensors with one such range are left out."""
+    ties = {}
+    for name, (counts, edges, low, high, *_) in calibrator.collector.histogram_dict.items():
+        middle = len(counts) // 2
+        tried = [(middle - i, min(middle + i + 1, len(counts))) for i in range(64, middle + 1)]
+        divergences = [divergence(counts, start, end, 128) for start, end in tried]
+        near = [ends for ends, d in zip(tried, divergences) if d <= min(divergences) + NEAR_TIE]
+        if len(near) > 1:
+            ties[name] = [[shortest(max(edges[start], low)), shortest(min(edges[end], high))] for start, end in near]
+    return ties
+
+
+def divergence(counts, start, end, quantized_bins):
+    """Kullback-Leibler divergence of the bins that are kept from their requantized form, as in `get_entropy_threshold` but in float64."""
+    kept = counts[start:end]
+    p = kept.copy()
+    p[0] += counts[:start].sum()
+    p[-1] += counts[end:].sum()
+    width = len(p) // quantized_bins
+    q = np.zeros_like(p)
+    for j in range(quantized_bins):
+        inside = slice(j * width, (j + 1) * width)
+        occupied = np.count_nonzero(p[inside])
+        if occupied:
+            merged = kept[j * width :] if j == quantized_bins - 1 else kept[inside]
+            q[inside] = merged.sum() // occupied
+    p, q = smoothed(p), smoothed(q)
+    return np.inf if p is None or q is None else float((p / p.sum() * np.log((p / p.sum()) / (q / q.sum()))).sum())
+
+
+def smoothed(counts):
+    zeros = counts == 0
+    if zeros.all():
+        return None
+    return counts + 1e-4 * zeros - 1e-4 * zeros.sum() / (~zeros).sum() * ~zeros
+
+
+def shortest(bound):
+    """The shortest decimals that name a float32."""
+    return float(np.format_float_positional(np.asarray(bound, np.float32).reshape(-1)[0], unique=True))
 
 
 def ranges_of(tensors):
-    shortest = lambda bound: float(np.format_float_positional(np.asarray(bound, np.float32).reshape(-1)[0], unique=True))
     return {name: [shortest(bound) for bound in value.range_value] for name, value in sorted(tensors.data.items())}
 
 
@@ -301,7 +346,7 @@ def run_cases(path, folder, is_full):
     inputs = inputs_of(model)
     cache = f"{folder}/ranges.json"
     with quiet():
-        measured = calibrate(path, inputs, "MinMax", folder)
+        measured = calibrate(path, inputs, "MinMax", folder).compute_data()
         save_tensors_data(measured, cache)
     yield {"inputs": inputs, "ranges": ranges_of(measured)}
     for index, (name, options) in enumerate(cases_for(model, is_full)):
@@ -333,6 +378,22 @@ def tensor_hash(tensor):
         data = array.tobytes()
     dims = "" if list(tensor.dims) == [1] else ",".join(map(str, tensor.dims))
     return digest(f"{tensor.data_type}:{dims}:".encode() + data)
+
+
+def clear_unread(graph):
+    """Zeroes the codes of MatMulNBits beyond the last row of its weight, which nothing reads."""
+    constants = {t.name: t for t in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "MatMulNBits" and node.input[1] in constants:
+            facts = {a.name: a.i for a in node.attribute}
+            tensor, bits = constants[node.input[1]], facts["K"] * facts.get("bits", 4)
+            rows = numpy_helper.to_array(tensor).copy().reshape(facts["N"], -1)
+            rows[:, bits // 8 : bits // 8 + 1] &= (1 << bits % 8) - 1
+            rows[:, bits // 8 + 1 :] = 0
+            tensor.CopyFrom(numpy_helper.from_array(rows.reshape(tensor.dims), tensor.name))
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                clear_unread(attribute.g)
 
 
 def graph_hash(graph, outer=None):
@@ -418,6 +479,7 @@ def hash_model(path, shared_cases):
                 results[name] = {"error": error}
                 continue
             model = onnx.load(file)
+            clear_unread(model.graph)
             found = {}
             for tensor in initializers_of(model.graph):
                 known = hashes.setdefault(tensor.name, [])
@@ -429,21 +491,29 @@ def hash_model(path, shared_cases):
             results[name] = {"found": found, "graph": graph_hash(model.graph), "opset": opset_of(model)}
         model = onnx.load(path)
         wanted = {o["extra_options"]["TensorQuantOverrides"] for o in shared_cases.values() if "TensorQuantOverrides" in o.get("extra_options", {})}
-        calibrations = {method: calibrated(path, facts["inputs"], method, folder) for method in CALIBRATIONS if method != "MinMax"}
+        calibrations = calibrations_of(path, facts["inputs"], folder)
     packed = {
         case: r["error"] if "error" in r else [r["graph"], r["opset"], "".join(two_digits(r["found"].get(n)) for n in names).rstrip(".")]
         for case, r in results.items()
     }
     overrides = {name: overrides_of(model, name) for name in sorted(wanted)}
     return {
-        **facts, "firstLayer": first_layer(model).name, "overrides": overrides, "calibrations": calibrations,
+        **facts, "firstLayer": first_layer(model).name, "overrides": overrides, **calibrations,
         "tensors": {n: hashes[n] for n in names}, "cases": packed,
     }
 
 
-def calibrated(path, inputs, method, folder):
-    with quiet():
-        return ranges_of(calibrate(str(path), inputs, method, folder))
+def calibrations_of(path, inputs, folder):
+    """Ranges by the methods besides MinMax, and near ties of those that have some."""
+    found, ties = {}, {}
+    for method in CALIBRATIONS:
+        if method != "MinMax":
+            with quiet():
+                calibrator = calibrate(str(path), inputs, method, folder)
+                found[method] = ranges_of(calibrator.compute_data())
+            if CALIBRATIONS[method][0] == CalibrationMethod.Entropy:
+                ties[method] = near_ties(calibrator)
+    return {"calibrations": found, "ties": ties}
 
 
 def opset_of(model):
@@ -479,7 +549,8 @@ def files(path, folder, is_full):
         extra = options.get("extra_options", {})
         overrides = {"overrides": overrides_of(model, extra["TensorQuantOverrides"])} if "TensorQuantOverrides" in extra else {}
         cases.append({"name": name, "options": options, "file": file and pathlib.Path(file).name, "error": error, **overrides})
-    answer = {"madeBy": made_by("files"), **facts, "firstLayer": first_layer(model).name, "cases": cases}
+    calibrations = calibrations_of(path, facts["inputs"], folder)
+    answer = {"madeBy": made_by("files"), "samples": SAMPLES, **facts, **calibrations, "firstLayer": first_layer(model).name, "cases": cases}
     pathlib.Path(folder, "cases.json").write_text(json.dumps(answer))
 
 
