@@ -70,18 +70,25 @@ export function smooth(counts: Float64Array): Float32Array | undefined {
   let empty = 0
   for (const count of counts) if (count === 0) empty++
   const taken = (SMOOTHING * empty) / (counts.length - empty)
-  return taken < 1 ? Float32Array.from(counts, (count) => count + (count === 0 ? SMOOTHING : -taken)) : undefined
+  if (!(taken < 1)) return undefined
+  const smoothed = new Float32Array(counts.length)
+  for (let bin = 0; bin < counts.length; bin++) {
+    const count = counts[bin] as number
+    smoothed[bin] = count + (count === 0 ? SMOOTHING : -taken)
+  }
+  return smoothed
 }
 
 /** Σ p ln(p / q) after both are scaled to add up to 1. Nats. */
 export function divergence(p: Float32Array, q: Float32Array): number {
-  const ratio = sum(q, 0, q.length) / sum(p, 0, p.length)
+  const mass = sum(p, 0, p.length)
+  const ratio = sum(q, 0, q.length) / mass
   let total = 0
   for (let bin = 0; bin < p.length; bin++) {
-    const mass = p[bin] as number
-    total += mass * Math.log((mass / (q[bin] as number)) * ratio)
+    const part = p[bin] as number
+    total += part * Math.log((part / (q[bin] as number)) * ratio)
   }
-  return total / sum(p, 0, p.length)
+  return total / mass
 }
 
 function sum(values: Float64Array | Float32Array, start: number, end: number): number {
