@@ -4,6 +4,7 @@
 import { spec as castFloat16 } from './cast-float16/spec'
 import { spec as foldBatchNorm } from './fold-batch-norm/spec'
 import { spec as foldConstants } from './fold-constants/spec'
+import { spec as quantizeBlocks } from './quantize-blocks/spec'
 import { spec as quantizeDynamic } from './quantize-dynamic/spec'
 import { spec as quantizeStatic } from './quantize-static/spec'
 import { spec as quantizeWeights } from './quantize-weights/spec'
@@ -15,6 +16,7 @@ export const catalog = {
   'simplify-graph': simplifyGraph,
   'cast-float16': castFloat16,
   'quantize-weights': quantizeWeights,
+  'quantize-blocks': quantizeBlocks,
   'quantize-dynamic': quantizeDynamic,
   'quantize-static': quantizeStatic,
 } as const

@@ -6,6 +6,7 @@ import { apply as castFloat16 } from './cast-float16/apply'
 import type { catalog, TechniqueId } from './catalog'
 import { apply as foldBatchNorm } from './fold-batch-norm/apply'
 import { apply as foldConstants } from './fold-constants/apply'
+import { apply as quantizeBlocks } from './quantize-blocks/apply'
 import { apply as quantizeDynamic } from './quantize-dynamic/apply'
 import { apply as quantizeStatic } from './quantize-static/apply'
 import { apply as quantizeWeights } from './quantize-weights/apply'
@@ -17,6 +18,7 @@ export const passes: { readonly [K in TechniqueId]: Apply<(typeof catalog)[K]> }
   'simplify-graph': simplifyGraph,
   'cast-float16': castFloat16,
   'quantize-weights': quantizeWeights,
+  'quantize-blocks': quantizeBlocks,
   'quantize-dynamic': quantizeDynamic,
   'quantize-static': quantizeStatic,
 }

@@ -35,6 +35,12 @@ export const presets = {
     summary: 'A quarter of the download; computes in float as before, so the answers barely change.',
     steps: [...prepare, { technique: 'quantize-weights' }],
   },
+  'int4-weights': {
+    label: 'int4 weights',
+    summary:
+      'An eighth of the numbers behind matrix products, with a scale for every 32 weights. For transformers on GPUs; slow on WASM.',
+    steps: [...prepare, { technique: 'quantize-blocks' }],
+  },
   fp16: {
     label: 'float16',
     summary: 'Half the size. Fast on GPUs with 16-bit arithmetic; on CPUs it is converted back and slower.',
