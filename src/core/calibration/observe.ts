@@ -85,7 +85,8 @@ async function observeSample(
     feeds,
     watched.flatMap(({ outputs }) => outputs),
   )
-  for (const { observer, outputs } of watched) {
+  // What was made first comes first: of values that are not finite, the one where it began is named.
+  for (const { observer, outputs } of watched.toReversed()) {
     const values = outputs.map((name) => {
       const value = results[name]
       if (value) return value
