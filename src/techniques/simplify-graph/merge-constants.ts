@@ -12,6 +12,9 @@ import { hashBytes, hasSameBytes } from './same-bytes'
 /** Smaller weights do not leave their body: shapes and scalars are best where they are read. */
 const MIN_MOVED_BYTES = 1024
 
+/** Weights that differ mostly do so right at the beginning, and then the rest need not be read. */
+const BEGINNING_BYTES = 4096
+
 /** Nothing here asks for types. */
 const NO_TYPES = { type: () => undefined, body: () => undefined }
 
@@ -92,14 +95,18 @@ async function equalWeights(
   checkpoint: () => Promise<void>,
 ): Promise<readonly Same[]> {
   const found: Same[] = []
-  for (const alike of groupBy(weights, ({ tensor }) => `${tensor.dtype} ${tensor.dims.join()}`)) {
-    if (alike.length < 2) continue
-    for (const { bytes } of alike) {
+  const alike = groupBy(weights, ({ tensor, bytes }) => {
+    const beginning = bytes.subarray(0, BEGINNING_BYTES)
+    return `${tensor.dtype} ${tensor.dims.join()} ${hashBytes(beginning)}`
+  })
+  for (const candidates of alike) {
+    if (candidates.length < 2) continue
+    for (const { bytes } of candidates) {
       if (hashes.has(bytes)) continue
       await checkpoint()
       hashes.set(bytes, hashBytes(bytes))
     }
-    for (const candidates of groupBy(alike, ({ bytes }) => hashes.get(bytes) ?? 0)) found.push(...classesOf(candidates))
+    for (const equal of groupBy(candidates, ({ bytes }) => hashes.get(bytes) ?? 0)) found.push(...classesOf(equal))
   }
   return found.filter((same) => same.length > 1)
 }

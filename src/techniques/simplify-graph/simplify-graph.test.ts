@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import type { Model } from '../../core/model/model'
+import type { Tensor } from '../../core/model/tensor'
 import type { NamedValues } from '../../core/pass/tensor-value'
 import { buildGraph, buildModel, node, tensor, type ModelParts } from '../../../tests/fixtures/build-model'
 import { chain, exactly, noise, opTypes, simplify, weight } from '../../../tests/fixtures/simplify-model'
@@ -34,6 +35,18 @@ describe('duplicates', () => {
     ]
     const model = await exactly(chain([2], nodes, initializers), { x: noise(1, 2) })
     expect([...model.graph.initializers.keys()]).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  test('large weights that differ in their last byte only stay apart, whatever lies between', async () => {
+    const numbers = (last: number): Tensor => tensor('uint8', [20001], new Uint8Array(20001).fill(7).with(20000, last))
+    const initializers = { a: numbers(1), b: numbers(2), c: numbers(1), d: numbers(1) }
+    const nodes = [
+      ...['a', 'b', 'c', 'd'].map((name) => node('Cast', [name], [`${name}_f`], { to: 1 })),
+      node('Sum', ['x', 'a_f', 'b_f', 'c_f', 'd_f'], ['y']),
+    ]
+    const model = await exactly(chain([1], nodes, initializers), { x: noise(1, 1) })
+    expect([...model.graph.initializers.keys()]).toEqual(['a', 'b'])
+    expect(opTypes(model)).toEqual(['Cast', 'Cast', 'Sum'])
   })
 
   test('an operator that makes an output stands for its like, and two outputs keep an operator each', async () => {
