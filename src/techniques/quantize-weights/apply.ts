@@ -8,7 +8,7 @@ import { mapGraphs, type GraphEdit } from '../../core/model/map-graphs'
 import { attributes, subgraphs } from '../../core/model/node'
 import type { QuantizedWeight } from '../../core/numeric/quantize-weight'
 import { raiseOpset } from '../../core/onnx/raise-opset'
-import type { Apply, Note } from '../../core/pass/technique'
+import type { Apply, Note, SessionOptions } from '../../core/pass/technique'
 import { inOrder } from '../../core/tasks/in-order'
 import { quantizeWeightWith } from '../../core/tasks/quantize-weight-with'
 import type { TaskPort } from '../../core/tasks/tasks'
@@ -39,8 +39,11 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
   context.progress(1, 'done')
   if (model.functions.length > 0) notes.push(FUNCTIONS_NOTE)
   if (quantized === raised) return { model, notes: [...notes, nothingToDo(options)] }
-  return { model: quantized, notes }
+  return { model: quantized, notes, sessionOptions: RESTORED_AT_LOAD }
 }
+
+/** ONNX Runtime on WASM turns DequantizeLinear → MatMul into MatMulNBits, which is slow for a single row; so it restores float at load. */
+const RESTORED_AT_LOAD: SessionOptions = { 'session.disable_quant_qdq': '1' }
 
 /** A weight on its way into the graph. */
 interface Integers extends QuantizedWeight {

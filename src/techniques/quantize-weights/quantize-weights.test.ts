@@ -277,6 +277,18 @@ describe('quantize-weights as a pass', () => {
     expect(bytes(await quantize(model)) / bytes(model)).toBeLessThan(0.28)
   })
 
+  it('hands out the session option that restores float weights at load, with the file that needs it only', async () => {
+    const restoring = async (minElements: number) => {
+      const result = await apply(
+        single({ op: 'MatMul', dims: [16, 12], input: [2, 16], axis: 1 }),
+        { ...DEFAULTS, minElements },
+        testContext(),
+      )
+      return result.sessionOptions
+    }
+    expect([await restoring(16), await restoring(1000)]).toEqual([{ 'session.disable_quant_qdq': '1' }, undefined])
+  })
+
   it('changes nothing the second time, and gives the same bytes every time', async () => {
     const once = await quantize(model)
     expect(await quantize(once)).toBe(once)
