@@ -2,7 +2,7 @@
 
 import { choice, integer, real, toggle, type OptionsOf } from '../options/spec'
 
-export const CALIBRATION_METHODS = ['min-max', 'moving-average', 'percentile', 'entropy', 'mse'] as const
+const CALIBRATION_METHODS = ['min-max', 'moving-average', 'percentile', 'entropy', 'mse'] as const
 
 export const calibrationOptions = {
   calibrationSamples: integer({
@@ -48,7 +48,7 @@ export const calibrationOptions = {
   }),
   symmetricRanges: toggle({
     label: 'Symmetric ranges',
-    help: 'Zero in the middle of every range. Entropy has no symmetric form and ignores it.',
+    help: 'Zero in the middle of every range, though a percentile is still cut to what the data reach. Entropy ignores it.',
     default: false,
     advanced: true,
   }),
