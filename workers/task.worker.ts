@@ -1,8 +1,8 @@
 // Does tasks of passes in the browser, one after another: see `host/browser-task-pool.ts`.
 
-import { answerTask, type TaskMessage } from '../src/core/tasks/answer-task'
+import { answerTask, type SentTask } from '../src/core/tasks/answer-task'
 
-self.onmessage = ({ data }: MessageEvent<TaskMessage>) => {
-  const { reply, transfer } = answerTask(data)
-  self.postMessage(reply, { transfer })
+self.onmessage = ({ data }: MessageEvent<SentTask>) => {
+  const reply = answerTask(data)
+  self.postMessage(reply, { transfer: [reply.memory] })
 }

@@ -10,18 +10,20 @@ const BYTES_PER_GIB = 2 ** 30
 /** Pieces lie outside the heap of a thread; its garbage is small objects. */
 const YOUNG_MEGABYTES = 2
 
-/** Undefined where passes do better in place. `repository`: where `dist-cli` is. */
+/** Undefined where one thread does better. `repository`: where `dist-cli` is. */
 export function openTaskPool(repository: string, modelBytes: number): TaskPool | undefined {
-  const workers = poolSize(availableParallelism(), totalmem() / BYTES_PER_GIB, modelBytes)
-  return workers > 1 ? new TaskPool(workers, () => spawn(repository)) : undefined
+  const threads = poolSize(availableParallelism(), totalmem() / BYTES_PER_GIB, modelBytes)
+  return threads > 1 ? new TaskPool(threads - 1, () => spawn(repository), turn) : undefined
 }
+
+const turn = (): Promise<void> => new Promise((done) => setImmediate(done))
 
 function spawn(repository: string): TaskWorker {
   const worker = new Worker(join(repository, 'dist-cli', 'task-worker.mjs'), {
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
   })
   return {
-    post: (message, transfer) => worker.postMessage(message, transfer),
+    post: (task) => worker.postMessage(task, [task.memory]),
     listen: (onReply, onDeath) => {
       worker.on('message', onReply).once('error', onDeath).once('exit', onDeath)
     },

@@ -1,19 +1,20 @@
 // The pool of workers for passes in the browser, as workers of the worker that runs the recipe.
 
 import { poolSize } from '../../src/core/tasks/pool-size'
+import { nextTurn } from './job'
 import { TaskPool, type TaskWorker } from './task-pool'
 
-/** Undefined where passes do better in place. `memoryGiB`: what the browser says of the device. */
+/** Undefined where one thread does better. `memoryGiB`: what the browser says of the device. */
 export function openTaskPool(modelBytes: number): TaskPool | undefined {
   const { hardwareConcurrency, deviceMemory } = navigator as WorkerNavigator & { readonly deviceMemory?: number }
-  const workers = poolSize(hardwareConcurrency, deviceMemory, modelBytes)
-  return workers > 1 ? new TaskPool(workers, spawn) : undefined
+  const threads = poolSize(hardwareConcurrency, deviceMemory, modelBytes)
+  return threads > 1 ? new TaskPool(threads - 1, spawn, nextTurn) : undefined
 }
 
 function spawn(): TaskWorker {
   const worker = new Worker(new URL('../task.worker.ts', import.meta.url), { type: 'module', name: 'task' })
   return {
-    post: (message, transfer) => worker.postMessage(message, transfer),
+    post: (task) => worker.postMessage(task, [task.memory]),
     listen: (onReply, onDeath) => {
       worker.onmessage = ({ data }) => onReply(data)
       worker.onerror = onDeath

@@ -119,8 +119,8 @@ function throttle(progress: JobProgress): { send: JobProgress; stop: () => void 
   return { send, stop: () => clearTimeout(timer) }
 }
 
-/** One turn of the message loop, so that a cancel that has arrived is heard. Timers would be clamped to 4 ms. */
-function nextTurn(): Promise<void> {
+/** One turn of the message loop, so that what has arrived is heard, such as a cancel. Timers would be clamped to 4 ms. */
+export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel()
     port1.onmessage = () => {

@@ -1,6 +1,7 @@
 // float32 values → integers by the formula of QuantizeLinear: q = clip(rhe(x / scale) + zeroPoint), one scale for everything, one per
 // channel or one per block. Finding scale and zero point is the business of `quant-params.ts`, the range of the data of `channel-ranges.ts`.
 
+import { bytesOf } from '../model/tensor'
 import { channelRanges, type ChannelRanges } from './channel-ranges'
 import { packSubByte } from './pack-sub-byte'
 import {
@@ -44,13 +45,24 @@ export function quantizeWith(
   scales: Float32Array,
   zeroPoints: ArrayLike<number>,
 ): IntegerValues {
-  const count = Math.floor(bytes.byteLength / Float32Array.BYTES_PER_ELEMENT)
+  const values = makeIntegers(Math.floor(bytes.byteLength / Float32Array.BYTES_PER_ELEMENT), dtype)
+  quantizeInto(bytesOf(values), bytes, layout, dtype, { scales, zeroPoints })
+  return values
+}
+
+/** `quantizeWith` into memory that is there: `target` has the bytes of `makeIntegers`, aligned to the size of an integer. */
+export function quantizeInto(
+  target: Uint8Array,
+  bytes: Uint8Array,
+  layout: ScaleLayout,
+  dtype: QuantDType,
+  { scales, zeroPoints }: { readonly scales: Float32Array; readonly zeroPoints: ArrayLike<number> },
+): void {
   const bits = BITS[dtype]
-  const target = makeIntegers(count, dtype)
-  const stored = new Uint8Array(target.buffer)
   const length = chunkLength(layout)
-  const unpacked = new Uint8Array(bits === 4 ? Math.min(length, count) : 0)
-  const all = bits === 16 ? new Uint16Array(target.buffer) : stored
+  const unpacked = new Uint8Array(bits === 4 ? Math.min(length, 2 * target.length) : 0)
+  const { buffer, byteOffset, byteLength } = target
+  const all = bits === 16 ? new Uint16Array(buffer, byteOffset, byteLength / 2) : target
   const [lowest, highest] = QUANT_LIMITS[dtype]
   const rounding = { scales, zeroPoints: Int32Array.from(zeroPoints), lowest, highest }
   eachChunk(bytes, length, (chunk) => {
@@ -60,9 +72,8 @@ export function quantizeWith(
       if (layout.width === 1) roundRun(values, codes, segment, rounding)
       else roundRows(values, codes, segment, layout.width, rounding)
     })
-    if (bits === 4) packSubByte(codes, 4, stored, start / 2)
+    if (bits === 4) packSubByte(codes, 4, target, start / 2)
   })
-  return target
 }
 
 const BITS: Readonly<Record<QuantDType, 4 | 8 | 16>> = { int4: 4, uint4: 4, int8: 8, uint8: 8, int16: 16, uint16: 16 }

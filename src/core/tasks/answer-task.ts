@@ -8,25 +8,26 @@ export interface TaskMessage<K extends TaskName = TaskName> {
   readonly input: TaskInput<K>
 }
 
+/** On its way to a worker. */
+export interface SentTask extends TaskMessage {
+  /** What `bytes` and `target` of the input lie in. */
+  readonly memory: ArrayBuffer
+}
+
 export interface TaskReply {
   /** What the task gives, or why it gave nothing. */
   readonly output?: unknown
   readonly error?: WireError
-  /** The memory that the input came in, for the next one. */
-  readonly memory: ArrayBufferLike
+  /** That of the message, with the target written. */
+  readonly memory: ArrayBuffer
 }
 
-/** `transfer`: buffers that the reply moves to its reader. */
-export function answerTask({ name, input }: TaskMessage): {
-  readonly reply: TaskReply
-  readonly transfer: ArrayBuffer[]
-} {
-  const memory = input.bytes.buffer
+/** The reply is to be sent with its memory moved, as the message was. */
+export function answerTask({ name, input, memory }: SentTask): TaskReply {
   try {
-    const output = runTask(name, input)
-    return { reply: { output, memory }, transfer: buffersOf([...Object.values(output ?? {}), input.bytes]) }
+    return { output: runTask(name, input), memory }
   } catch (error) {
-    return { reply: { error: toWireError(error), memory }, transfer: buffersOf([input.bytes]) }
+    return { error: toWireError(error), memory }
   }
 }
 
@@ -36,6 +37,3 @@ export function runTask<K extends TaskName>(name: K, input: TaskInput<K>): Retur
   const task = TASKS[name] as (input: TaskInput<K>) => ReturnType<(typeof TASKS)[K]>
   return task(input)
 }
-
-const buffersOf = (values: readonly unknown[]): ArrayBuffer[] =>
-  values.flatMap((value) => (ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer ? [value.buffer] : []))

@@ -1,15 +1,15 @@
-// How many workers a pool gets on a machine. One is none: the work is then done in place.
+// How many threads share the loops over weights, the one that asks included. One: it does them alone.
 
-const MOST_WORKERS = 4
-/** A worker needs tens of megabytes beside the model; phones with little memory keep theirs for the model. */
-const GIB_PER_WORKER = 2
+const MOST_THREADS = 4
+/** Phones with little memory keep theirs for the model. */
+const GIB_PER_THREAD = 2
 /** Where the machine does not tell, as Safari and Firefox: a phone of some years ago. */
 const UNKNOWN_GIB = 4
-/** Starting two workers takes about as long as this many bytes of weights take in place. */
-const WORTHWHILE_BYTES = 64e6
+/** A worker takes about 20 MB: a twentieth of this, which leaves the peak below 1.35 times the file. Smaller models take a second anyway. */
+const BYTES_PER_WORKER = 400e6
 
-/** 1…4. `modelBytes`: size of the file; small models are done before a pool is up. */
+/** 1…4. `modelBytes`: size of the file. */
 export function poolSize(cores: number, memoryGiB: number | undefined, modelBytes: number): number {
-  if (modelBytes < WORTHWHILE_BYTES) return 1
-  return Math.max(1, Math.min(cores, MOST_WORKERS, Math.floor((memoryGiB ?? UNKNOWN_GIB) / GIB_PER_WORKER)))
+  const affordable = 1 + Math.floor(modelBytes / BYTES_PER_WORKER)
+  return Math.max(1, Math.min(cores, MOST_THREADS, affordable, Math.floor((memoryGiB ?? UNKNOWN_GIB) / GIB_PER_THREAD)))
 }

@@ -1,7 +1,8 @@
 // `quantizeWeight` spread over a pool: the weight is cut into pieces of rows, always at the same places, and what comes back is put together
 // in their order. The result is that of `quantizeWeight` to the bit, with any number of workers and without a pool.
 
-import { tensorBytes, tensorCount, type Tensor } from '../model/tensor'
+import { dtypeBytes, type DType } from '../model/dtype'
+import { bytesOf, tensorBytes, tensorCount, type Tensor } from '../model/tensor'
 import {
   checkBlocks,
   quantizeWeight,
@@ -11,13 +12,12 @@ import {
   type WeightFormat,
   type WeightNames,
 } from '../numeric/quantize-weight'
-import { makeIntegers, scaleParams, type IntegerValues, type QuantizedChannels } from '../numeric/quantize'
-import type { QuantDType } from '../numeric/quant-params'
+import { makeIntegers, scaleParams, type ScaleParams } from '../numeric/quantize'
 import { channelLayout } from '../numeric/scale-layout'
 import type { Piece, TaskPort } from './tasks'
 
 /** Large enough that the message costs little, small enough that pieces on their way do not show in the memory. */
-const PIECE_BYTES = 2 ** 21
+const PIECE_BYTES = 2 ** 20
 /** Below this a message takes longer than the work. */
 const SMALLEST_BYTES = 2 ** 18
 
@@ -30,36 +30,52 @@ export async function quantizeWeightWith(
 ): Promise<QuantizedWeight | undefined> {
   if (!tasks || format.params || 4 * tensorCount(weight) < SMALLEST_BYTES) return quantizeWeight(weight, format, names)
   checkBlocks(weight, format)
-  const pieces = cutRows(weight, format)
-  const ownsScales = pieces.length === 1 || format.blockSize !== undefined || isFirstAxis(weight, format.axis)
-  const result = await (ownsScales ? quantizePieces : quantizeInTwoRounds)(tasks, pieces, weight, format)
-  return result && weightTensors(weight, format, names, result)
+  const values = makeIntegers(tensorCount(weight), format.dtype)
+  const pieces = cutRows(weight, format, bytesOf(values))
+  const params = await (ownsScales(weight, format, pieces)
+    ? inOneRound(tasks, pieces, format)
+    : inTwoRounds(tasks, pieces, weight, format))
+  return params && weightTensors(weight, format, names, { values, ...params })
 }
+
+/** Whether each piece has all elements of its scales. */
+const ownsScales = (weight: Tensor, { axis, blockSize }: WeightFormat, pieces: readonly TargetPiece[]): boolean =>
+  pieces.length === 1 || blockSize !== undefined || isFirstAxis(weight, axis)
 
 const isFirstAxis = ({ dims }: Tensor, axis: number | undefined): boolean => axis === 0 || axis === -dims.length
 
+interface TargetPiece extends Piece {
+  readonly target: Uint8Array
+}
+
 /** Rows of whole blocks, an even number of values each, so that no block and no byte of 4-bit integers is cut. */
-function cutRows(weight: Tensor, { axis, blockSize }: WeightFormat): readonly Piece[] {
+function cutRows(weight: Tensor, { dtype, axis, blockSize }: WeightFormat, target: Uint8Array): readonly TargetPiece[] {
   const bytes = tensorBytes(weight)
   const [count = 1, ...inner] = weight.dims
-  const rowBytes = bytes.byteLength / count
+  const rowValues = tensorCount(weight) / count
   const step = 2 * (isFirstAxis(weight, axis) ? (blockSize ?? 1) : 1)
-  const rows = step * Math.max(Math.floor(PIECE_BYTES / (step * rowBytes)), 1)
-  const pieces: Piece[] = []
+  const rows = step * Math.max(Math.floor(PIECE_BYTES / (4 * step * rowValues)), 1)
+  const rowsOf = (all: Uint8Array, type: DType, from: number, to: number): Uint8Array =>
+    all.subarray(dtypeBytes(type, from * rowValues), dtypeBytes(type, to * rowValues))
+  const pieces: TargetPiece[] = []
   for (let from = 0; from < count; from += rows) {
     const to = Math.min(from + rows, count)
-    pieces.push({ bytes: bytes.subarray(from * rowBytes, to * rowBytes), dims: [to - from, ...inner], axis, blockSize })
+    pieces.push({
+      bytes: rowsOf(bytes, 'float32', from, to),
+      target: rowsOf(target, dtype, from, to),
+      dims: [to - from, ...inner],
+      axis,
+      blockSize,
+    })
   }
   return pieces
 }
 
-/** Each piece has all elements of its scales. */
-async function quantizePieces(
+async function inOneRound(
   tasks: TaskPort,
-  pieces: readonly Piece[],
-  weight: Tensor,
+  pieces: readonly TargetPiece[],
   format: WeightFormat,
-): Promise<QuantizedChannels | undefined> {
+): Promise<ScaleParams | undefined> {
   const { dtype } = format
   const options = scaleOptions(format)
   const results = await Promise.all(pieces.map((piece) => tasks.run('quantize-channels', { ...piece, dtype, options })))
@@ -71,18 +87,20 @@ async function quantizePieces(
     scales.set(part.scales, zeroPoints.length)
     for (const zeroPoint of part.zeroPoints) zeroPoints.push(zeroPoint)
   }
-  return { values: joinValues(parts, weight, dtype), scales, zeroPoints }
+  return { scales, zeroPoints }
 }
 
 /** Scales need all pieces: first the ranges of each, then the integers. */
-async function quantizeInTwoRounds(
+async function inTwoRounds(
   tasks: TaskPort,
-  pieces: readonly Piece[],
+  pieces: readonly TargetPiece[],
   weight: Tensor,
   format: WeightFormat,
-): Promise<QuantizedChannels | undefined> {
+): Promise<ScaleParams | undefined> {
   const { dtype, axis, isSymmetric } = format
-  const ranges = await Promise.all(pieces.map((piece) => tasks.run('channel-ranges', { ...piece, isSymmetric })))
+  const ranges = await Promise.all(
+    pieces.map(({ bytes, dims }) => tasks.run('channel-ranges', { bytes, dims, axis, isSymmetric })),
+  )
   if (!ranges.every(({ isFinite }) => isFinite)) return undefined
   const { scales: count } = channelLayout(weight.dims, axis)
   const min = new Float32Array(count)
@@ -93,24 +111,8 @@ async function quantizeInTwoRounds(
       max[i] = Math.max(max[i] as number, range.max[i] as number)
     }
   }
-  const { scales, zeroPoints } = scaleParams({ min, max, isFinite: true }, dtype, scaleOptions(format))
-  const given = { dtype, scales, zeroPoints: Int32Array.from(zeroPoints) }
-  const parts = await Promise.all(pieces.map((piece) => tasks.run('quantize-with', { ...piece, ...given })))
-  return { values: joinValues(parts, weight, dtype), scales, zeroPoints }
-}
-
-function joinValues(
-  parts: readonly { readonly values: IntegerValues }[],
-  weight: Tensor,
-  dtype: QuantDType,
-): IntegerValues {
-  const [first] = parts
-  if (first && parts.length === 1) return first.values
-  const joined = makeIntegers(tensorCount(weight), dtype)
-  let offset = 0
-  for (const { values } of parts) {
-    joined.set(values, offset)
-    offset += values.length
-  }
-  return joined
+  const params = scaleParams({ min, max, isFinite: true }, dtype, scaleOptions(format))
+  const given = { dtype, scales: params.scales, zeroPoints: Int32Array.from(params.zeroPoints) }
+  await Promise.all(pieces.map((piece) => tasks.run('quantize-with', { ...piece, ...given })))
+  return params
 }

@@ -3,7 +3,7 @@
 
 import { channelRanges, type ChannelRanges } from '../numeric/channel-ranges'
 import type { QuantDType } from '../numeric/quant-params'
-import { quantizeChannels, quantizeWith, type IntegerValues, type ScaleOptions } from '../numeric/quantize'
+import { quantizeInto, scaleParams, type ScaleOptions } from '../numeric/quantize'
 import { channelLayout } from '../numeric/scale-layout'
 
 /** Some rows of a float32 tensor: a tensor itself. */
@@ -16,19 +16,23 @@ export interface Piece {
   readonly blockSize?: number | undefined
 }
 
-interface OwnScales extends Piece {
+/** A piece that gives integers. */
+interface QuantizedPiece extends Piece {
   readonly dtype: QuantDType
-  readonly options: ScaleOptions
+  /** Where the integers go, as ONNX stores them. */
+  readonly target: Uint8Array
 }
 
-interface GivenScales extends Piece {
-  readonly dtype: QuantDType
+interface GivenScales extends QuantizedPiece {
   readonly scales: Float32Array
   readonly zeroPoints: Int32Array
 }
 
-interface QuantizedPiece {
-  readonly values: IntegerValues
+interface OwnScales extends QuantizedPiece {
+  readonly options: ScaleOptions
+}
+
+interface FoundScales {
   readonly scales: Float32Array
   readonly zeroPoints: Int32Array
 }
@@ -39,25 +43,32 @@ export const TASKS = {
   'channel-ranges': (input: Piece & { readonly isSymmetric: boolean }): ChannelRanges =>
     channelRanges(input.bytes, layoutOf(input), input.isSymmetric),
 
-  /** With the scales that the piece asks for; undefined when it holds a value that is not finite. */
-  'quantize-channels': (input: OwnScales): QuantizedPiece | undefined => {
-    const result = quantizeChannels(input.bytes, layoutOf(input), input.dtype, input.options)
-    return result && { ...result, zeroPoints: Int32Array.from(result.zeroPoints) }
-  },
+  'quantize-with': (input: GivenScales): void =>
+    quantizeInto(input.target, input.bytes, layoutOf(input), input.dtype, input),
 
-  'quantize-with': (input: GivenScales): { readonly values: IntegerValues } => ({
-    values: quantizeWith(input.bytes, layoutOf(input), input.dtype, input.scales, input.zeroPoints),
-  }),
+  /** With the scales that the piece asks for; undefined when it holds a value that is not finite. */
+  'quantize-channels': (input: OwnScales): FoundScales | undefined => {
+    const { bytes, target, dtype, options } = input
+    const ranges = channelRanges(bytes, layoutOf(input), options.symmetric)
+    if (!ranges.isFinite) return undefined
+    const { scales, zeroPoints } = scaleParams(ranges, dtype, options)
+    const found = { scales, zeroPoints: Int32Array.from(zeroPoints) }
+    quantizeInto(target, bytes, layoutOf(input), dtype, found)
+    return found
+  },
 }
 
 export type TaskName = keyof typeof TASKS
-export type TaskInput<K extends TaskName> = Parameters<(typeof TASKS)[K]>[0]
+/** `bytes` are read, `target` is written; the rest is small. */
+export type TaskInput<K extends TaskName> = Parameters<(typeof TASKS)[K]>[0] & { readonly target?: Uint8Array }
 export type TaskOutput<K extends TaskName> = ReturnType<(typeof TASKS)[K]>
 
 /** Runs tasks somewhere else. Undefined where a port is expected: everything is computed at once, in place. */
 export interface TaskPort {
-  /** How many tasks it can work on at a time; more may wait, as `bytes` are copied only when their turn comes. */
-  readonly workers: number
-  /** Rejects with what the task throws. The caller must not change `input.bytes` before. */
+  /** How many tasks keep it busy. More may wait, as `bytes` are copied only when their turn comes. */
+  readonly depth: number
+  /**
+   * Resolves when `target` is written. Rejects with what the task throws. Until then the caller must leave `bytes` and `target` alone.
+   */
   run<K extends TaskName>(name: K, input: TaskInput<K>): Promise<TaskOutput<K>>
 }

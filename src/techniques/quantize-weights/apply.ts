@@ -26,7 +26,7 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
     const renames = new Map<string, string>()
     const start = (weight: PlannedWeight) => quantize(weight, options, edit, context.tasks)
     // Names are given when a weight is started, in the order of the plan, so they do not depend on how many are under way.
-    for await (const [weight, integers] of inOrder(plan.weights, context.tasks?.workers ?? 1, start)) {
+    for await (const [weight, integers] of inOrder(plan.weights, context.tasks?.depth ?? 1, start)) {
       await context.checkpoint()
       context.progress(done++ / total, weight.tensor.name)
       const dequantized = integers && storeIntegers(edit, weight, integers)

@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest'
+import { makeTensor, tensorBytes, viewAs, type Tensor } from '../../src/core/model/tensor'
+import { quantizeWeight, type QuantizedWeight, type WeightFormat } from '../../src/core/numeric/quantize-weight'
+import { seededRng } from '../../src/core/numeric/rng'
+import { answerTask, type SentTask, type TaskReply } from '../../src/core/tasks/answer-task'
+import { quantizeWeightWith } from '../../src/core/tasks/quantize-weight-with'
+import { TaskPool, type TaskWorker } from './task-pool'
+
+const NAMES = { quantized: 'q', scale: 's', zeroPoint: 'z' }
+const turn = (): Promise<void> => new Promise((done) => setImmediate(done))
+
+/** A worker in this thread. Messages are moved as they would be between threads. */
+class LocalWorker implements TaskWorker {
+  static readonly all: LocalWorker[] = []
+  isEnded = false
+  answered = 0
+  #onReply: (reply: TaskReply) => void = () => undefined
+  #onDeath: () => void = () => undefined
+
+  /** `diesAfter`: replies that it gives. */
+  constructor(readonly diesAfter = Infinity) {
+    LocalWorker.all.push(this)
+  }
+
+  post(task: SentTask): void {
+    const sent = structuredClone(task, { transfer: [task.memory] })
+    setImmediate(() => {
+      if (this.isEnded) return
+      if (this.answered === this.diesAfter) return this.#onDeath()
+      this.answered++
+      const reply = answerTask(sent)
+      this.#onReply(structuredClone(reply, { transfer: [reply.memory] }))
+    })
+  }
+
+  listen(onReply: (reply: TaskReply) => void, onDeath: () => void): void {
+    this.#onReply = onReply
+    this.#onDeath = onDeath
+  }
+
+  end(): void {
+    this.isEnded = true
+  }
+}
+
+const rng = seededRng(5)
+/** 3 MB, which is several pieces; unaligned, as in a file. */
+const values = Float32Array.from({ length: 768 * 1025 }, () => rng.normal())
+const file = new Uint8Array(values.byteLength + 1)
+file.set(new Uint8Array(values.buffer), 1)
+const weight = (dims: readonly number[]): Tensor => ({
+  ...makeTensor('w', 'float32', dims, new Uint8Array(0)),
+  data: { kind: 'bytes', bytes: file.subarray(1) },
+})
+
+const FORMATS: readonly (readonly [string, readonly number[], WeightFormat])[] = [
+  ['one scale', [768, 1025], { dtype: 'uint8', isSymmetric: false }],
+  ['a scale per row', [768, 1025], { dtype: 'int8', axis: 0, isSymmetric: true }],
+  ['a scale per column', [768, 1025], { dtype: 'int8', axis: -1, isSymmetric: true }],
+  ['a scale per column, packed', [1025, 768], { dtype: 'int4', axis: 1, isSymmetric: true }],
+  ['rows of odd length, packed', [768, 1025], { dtype: 'uint4', axis: 0, isSymmetric: false }],
+  ['a scale along a middle axis', [16, 48, 1025], { dtype: 'uint16', axis: 1, isSymmetric: false }],
+  ['blocks of rows', [1025, 768], { dtype: 'int4', axis: 0, blockSize: 48, isSymmetric: true }],
+  ['blocks along rows', [768, 1025], { dtype: 'uint4', axis: 1, blockSize: 32, isSymmetric: false }],
+]
+const contents = (result: QuantizedWeight | undefined) =>
+  result && [result.quantized, result.scale, result.zeroPoint].map(({ data: _, ...facts }) => facts)
+const bytes = (result: QuantizedWeight | undefined): Buffer[] =>
+  result ? [result.quantized, result.scale, result.zeroPoint].map((tensor) => Buffer.from(tensorBytes(tensor))) : []
+
+async function expectSameAsInPlace(pool: TaskPool, dims: readonly number[], format: WeightFormat): Promise<void> {
+  const expected = quantizeWeight(weight(dims), format, NAMES)
+  const result = await quantizeWeightWith(pool, weight(dims), format, NAMES)
+  expect(contents(result)).toEqual(contents(expected))
+  expect(bytes(result).every((part, i) => part.equals(bytes(expected)[i] as Buffer))).toBe(true)
+}
+
+describe('a weight quantized by a pool', () => {
+  it.each(FORMATS)('is that of one thread, to the bit, with any number of workers: %s', async (_what, dims, format) => {
+    for (const helpers of [0, 1, 3]) {
+      const pool = new TaskPool(helpers, () => new LocalWorker(), turn)
+      await expectSameAsInPlace(pool, dims, format)
+      pool.end()
+    }
+  })
+
+  it('is whole though workers die with work in hand, and though all are dead', async () => {
+    LocalWorker.all.length = 0
+    const pool = new TaskPool(2, () => new LocalWorker(LocalWorker.all.length), turn)
+    const [, dims, format] = FORMATS[2] as (typeof FORMATS)[number]
+    await expectSameAsInPlace(pool, dims, format)
+    await expectSameAsInPlace(pool, dims, format)
+    expect(LocalWorker.all.map(({ isEnded }) => isEnded)).toEqual([true, true])
+  })
+
+  it('is undefined where a value is not finite', async () => {
+    const pool = new TaskPool(1, () => new LocalWorker(), turn)
+    const broken = values.slice()
+    broken[700_000] = NaN
+    const tensor = makeTensor('w', 'float32', [768, 1025], broken)
+    for (const axis of [undefined, 0, 1]) {
+      const format: WeightFormat = { dtype: 'int8', axis, isSymmetric: true }
+      expect(await quantizeWeightWith(pool, tensor, format, NAMES)).toBeUndefined()
+    }
+    pool.end()
+  })
+})
+
+describe('TaskPool', () => {
+  const input = { bytes: file.subarray(1), dims: [values.length], isSymmetric: false }
+
+  it('starts workers with the first task, gives them work, and ends them', async () => {
+    LocalWorker.all.length = 0
+    const pool = new TaskPool(2, () => new LocalWorker(), turn)
+    expect(LocalWorker.all).toHaveLength(0)
+    const ranges = await Promise.all(Array.from({ length: 12 }, () => pool.run('channel-ranges', input)))
+    expect(new Set(ranges.map(({ max }) => max[0]))).toEqual(new Set([values.reduce((a, b) => Math.max(a, b), 0)]))
+    expect(LocalWorker.all.every(({ answered }) => answered > 0)).toBe(true)
+    pool.end()
+    expect(LocalWorker.all.map(({ isEnded }) => isEnded)).toEqual([true, true])
+  })
+
+  it('passes on what a task throws, with its code, whoever did it', async () => {
+    const wide = Float32Array.of(3e38, -3e38)
+    const task = {
+      bytes: new Uint8Array(wide.buffer),
+      target: new Uint8Array(2),
+      dims: [2],
+      dtype: 'int8',
+      options: {},
+    } as const
+    for (const helpers of [0, 1]) {
+      const pool = new TaskPool(helpers, () => new LocalWorker(), turn)
+      await expect(pool.run('quantize-channels', task)).rejects.toMatchObject({ code: 'data/invalid' })
+      pool.end()
+    }
+  })
+
+  it('leaves the bytes of the file where they are', async () => {
+    const pool = new TaskPool(1, () => new LocalWorker(), turn)
+    await pool.run('channel-ranges', input)
+    expect(viewAs(file.subarray(1), Float32Array)).toEqual(values)
+    pool.end()
+  })
+})
