@@ -7,7 +7,13 @@ import { TENSOR } from './schema'
 import { WIRE, type WireReader } from './wire-reader'
 import { varintSize, writeVarint } from './wire-writer'
 
-const FIELDS: readonly number[] = [TENSOR.floatData, TENSOR.int32Data, TENSOR.int64Data, TENSOR.doubleData, TENSOR.uint64Data]
+const FIELDS: readonly number[] = [
+  TENSOR.floatData,
+  TENSOR.int32Data,
+  TENSOR.int64Data,
+  TENSOR.doubleData,
+  TENSOR.uint64Data,
+]
 
 /** Whether the field of TensorProto holds numbers; strings have a field of their own. */
 export const isTypedField = (field: number): boolean => FIELDS.includes(field)
