@@ -49,7 +49,13 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
     context.progress(CALIBRATION_SHARE + ((1 - CALIBRATION_SHARE) * done++) / (2 * plan.constants.length), what)
   })
   context.progress(1, 'done')
-  const notes = [...plan.notes, ...(measured?.notes ?? []), ...changeNotes(plan), ...writer.notes]
+  const notes = [
+    ...plan.notes,
+    ...(measured?.notes ?? []),
+    ...changeNotes(plan),
+    ...typeNotes(options),
+    ...writer.notes,
+  ]
   const opsets = domain === '' ? raised.opsets : new Map([[domain, 1], ...raised.opsets])
   const shielded = options.placement === 'fused' ? shieldFloatLayers(graph) : graph
   const { source, indices } = measured ?? {}
@@ -119,6 +125,13 @@ function changeNotes({ quantized, absorbed }: StaticPlan): Note[] {
     return { kind: 'changed', subject, text }
   })
   return [...computes, ...merged]
+}
+
+function typeNotes({ placement, activationType, weightType }: StaticOptions): Note[] {
+  const odd = [activationType, weightType].filter((dtype) => !dtype.endsWith('8'))
+  if (placement === 'reference' || odd.length === 0) return []
+  const text = `CPUs compute ${odd.join(' and ')} in float, so this is no faster there than the original.`
+  return [{ kind: 'warning', text }]
 }
 
 const NOTHING_TO_DO: Note = {

@@ -8,6 +8,7 @@ import { floatAttribute, isOp, nodeLabel, subgraphs, type Node } from '../../cor
 import type { Tensor } from '../../core/model/tensor'
 import type { Note } from '../../core/pass/technique'
 import type { ParamSource, PlannedBias, PlannedConstant, Slot, StaticPlan } from './plan'
+import { isFloat32 } from './roles'
 import type { StaticOptions } from './spec'
 import { channelAxis, overridesOf } from './tensor-format'
 
@@ -34,6 +35,7 @@ export class PlanDraft {
   /** The first of the quantized forms of each constant. */
   readonly #firstForms = new Map<string, GatheredConstant>()
   readonly #biases: GatheredBias[] = []
+  readonly #firstBiases = new Map<string, GatheredBias>()
   readonly #folded = new Map<Node, readonly string[]>()
 
   constructor(graph: Graph, types: TypeScope, options: StaticOptions) {
@@ -44,8 +46,7 @@ export class PlanDraft {
   }
 
   isFloat(value: string): boolean {
-    const type = this.#types.type(value)
-    return type?.kind === 'tensor' && type.dtype === 'float32'
+    return isFloat32(this.#types, value)
   }
 
   /** The float32 constant behind an input of a node. */
@@ -84,7 +85,7 @@ export class PlanDraft {
   }
 
   hasBias(name: string): boolean {
-    return this.#biases.some(({ tensor }) => tensor.name === name)
+    return this.#firstBiases.has(name)
   }
 
   /**
@@ -95,9 +96,8 @@ export class PlanDraft {
     const slots = [...[...this.#constants.values()].flatMap(({ readers }) => readers), ...this.#biases]
     for (const node of nodes) {
       node.inputs.forEach((name, input) => {
-        if (slots.some((slot) => isSameSlot(slot, { node, input }))) return
-        const form = this.#firstForms.get(name) ?? this.#biases.find(({ tensor }) => tensor.name === name)
-        form?.readers.push({ node, input })
+        const form = this.#firstForms.get(name) ?? this.#firstBiases.get(name)
+        if (form && !slots.some((slot) => isSameSlot(slot, { node, input }))) form.readers.push({ node, input })
       })
     }
   }
@@ -108,7 +108,9 @@ export class PlanDraft {
       this.addConstant(tensor, slot, { role: 'weight', axis: channelAxis(tensor, 0, this.#options) }, parts.factor)
       return
     }
-    this.#biases.push({ ...slot, tensor, name: this.#biasName(tensor.name), readers: [], ...parts })
+    const bias = { ...slot, tensor, name: this.#biasName(tensor.name), readers: [], ...parts }
+    if (!this.hasBias(tensor.name)) this.#firstBiases.set(tensor.name, bias)
+    this.#biases.push(bias)
   }
 
   /** Reference: the second use of "b" is called "b0", or a number above the largest in use. */
