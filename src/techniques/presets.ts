@@ -37,8 +37,7 @@ export const presets = {
   },
   'int4-weights': {
     label: 'int4 weights',
-    summary:
-      'An eighth of the numbers behind matrix products, with a scale for every 32 weights. For transformers on GPUs; slow on WASM.',
+    summary: 'Matrix products with weights of 4 bits: a sixth of their size. For transformers on GPUs; slow on WASM.',
     steps: [...prepare, { technique: 'quantize-blocks' }],
   },
   fp16: {

@@ -1,4 +1,4 @@
-// Stores the weights of MatMul, Gemm and Gather in blocks of a few bits. plan.ts says which, choose-algorithm.ts and its neighbours how,
+// Stores the weights of MatMul, Gemm and Gather in blocks of a few bits. plan.ts says which, assign-algorithms.ts how,
 // write-nodes.ts what stands in the graph then.
 
 import { LabError } from '../../core/errors/lab-error'
@@ -10,9 +10,9 @@ import { tensorCount } from '../../core/model/tensor'
 import { raiseOpset } from '../../core/onnx/raise-opset'
 import type { PassContext } from '../../core/pass/pass-context'
 import type { Apply, Note, SessionOptions } from '../../core/pass/technique'
+import { assignAlgorithms } from './assign-algorithms'
 import type { BlockBits } from './block-codes'
 import type { BlockWeight } from './block-weight'
-import { chooseAlgorithm } from './choose-algorithm'
 import { packWeight, type BlockGrid } from './pack-weight'
 import { planBlocks, type BlockOptions, type BlockPlan } from './plan'
 import { spec } from './spec'
@@ -29,7 +29,7 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
   const { raised, plan } = await planRaised(model, options)
   const notes = [...plan.notes]
   if (model.functions.length > 0) notes.push(FUNCTIONS_NOTE)
-  const { stored, notes: done } = await storeAll(plan.weights, options, context)
+  const { stored, notes: done } = await storeAll(raised, plan, options, context)
   notes.push(...done)
   context.progress(1, 'done')
   if (stored.length === 0) return { model, notes: [...notes, nothingToDo(options)] }
@@ -67,22 +67,25 @@ async function planRaised(
 }
 
 async function storeAll(
-  weights: readonly BlockWeight[],
+  model: Model,
+  plan: BlockPlan,
   options: BlockOptions,
   context: PassContext,
 ): Promise<{ readonly stored: readonly Stored[]; readonly notes: readonly Note[] }> {
-  const total = weights.reduce((sum, { tensor }) => sum + tensorCount(tensor), 0)
+  const total = plan.weights.reduce((sum, { tensor }) => sum + tensorCount(tensor), 0)
   const stored: Stored[] = []
   const notes: Note[] = []
   let done = 0
-  for (const weight of weights) {
+  const bitsOf = (weight: BlockWeight): BlockBits => bitsFor(weight, options)
+  const watching = { ...context, progress: (_: number, what: string): void => context.progress(done / total, what) }
+  for await (const { weight, algorithm, note } of assignAlgorithms(model, plan, { options, bitsOf }, watching)) {
     await context.checkpoint()
     context.progress(done / total, weight.tensor.name)
-    const grid = gridOf(weight, options)
+    const grid = { bits: bitsOf(weight), blockSize: Number(options.blockSize), symmetric: options.symmetric }
     const form = options.format === 'matmul-nbits' && weight.role === 'matrix' ? 'blobs' : 'elements'
-    const packed = await packWeight(weight, grid, form, chooseAlgorithm(options, weight.role, grid.bits), context)
+    const packed = await packWeight(weight, grid, form, algorithm, context)
     if (packed) stored.push({ weight, packed })
-    notes.push(noteOn(weight, grid, packed !== undefined))
+    notes.push(noteOn(weight, grid, packed !== undefined), ...(note && packed ? [note] : []))
     done += tensorCount(weight.tensor)
   }
   return { stored, notes }
@@ -92,11 +95,8 @@ const BITS: Readonly<Record<BlockOptions['bits'], BlockBits>> = { '2': 2, '4': 4
 /** Of GatherBlockQuantized in the form that every engine has. */
 const TABLE_BITS = 4
 
-const gridOf = ({ role }: BlockWeight, { bits, blockSize, symmetric }: BlockOptions): BlockGrid => ({
-  bits: role === 'table' ? TABLE_BITS : BITS[bits],
-  blockSize: Number(blockSize),
-  symmetric,
-})
+const bitsFor = ({ role }: BlockWeight, { bits }: BlockOptions): BlockBits =>
+  role === 'table' ? TABLE_BITS : BITS[bits]
 
 function noteOn({ tensor, readers }: BlockWeight, { bits, blockSize }: BlockGrid, isDone: boolean): Note {
   const subject = tensor.name

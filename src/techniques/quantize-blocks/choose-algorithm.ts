@@ -1,4 +1,4 @@
-// Which arithmetic turns the weights of a step into codes.
+// Which arithmetic turns a weight into codes, where no samples are needed for it.
 
 import type { BlockAlgorithm } from './block-codes'
 import type { WeightRole } from './block-weight'
@@ -10,9 +10,11 @@ import type { BlockOptions } from './plan'
 import { roundToNearest, roundToNearestQdq } from './round-to-nearest'
 import { roundTable } from './table-rounding'
 
+export type DataFreeAlgorithm = Exclude<BlockOptions['algorithm'], 'gptq'>
+
 /** Algorithms that need nothing but the weight. `bits` are those of this weight. */
 export function chooseAlgorithm(
-  { algorithm, format }: Pick<BlockOptions, 'algorithm' | 'format'>,
+  { algorithm, format }: { readonly algorithm: DataFreeAlgorithm; readonly format: BlockOptions['format'] },
   role: WeightRole,
   bits: number,
 ): BlockAlgorithm {

@@ -30,10 +30,19 @@ export const spec = defineSpec({
     }),
     algorithm: choice({
       label: 'Algorithm',
-      help: 'rtn rounds to nearest. k-quant and hqq look for better scales without data. rtn-inc rounds as Neural Compressor does.',
-      choices: ['rtn', 'rtn-inc', 'k-quant', 'hqq'],
+      help: 'rtn rounds to nearest, rtn-inc as Neural Compressor does. k-quant and hqq look for better grids without data, gptq for the least error of the outputs on real samples.',
+      choices: ['rtn', 'rtn-inc', 'k-quant', 'hqq', 'gptq'],
       default: 'rtn',
       sweep: ['rtn', 'k-quant', 'hqq'],
+    }),
+    calibrationSamples: integer({
+      label: 'Calibration samples',
+      help: 'So many samples show gptq what layers get as input, spread evenly over the data at hand.',
+      default: 64,
+      min: 1,
+      max: 4096,
+      unit: 'samples',
+      showWhen: { algorithm: 'gptq' },
     }),
     format: choice({
       label: 'Format',
@@ -72,6 +81,6 @@ export const spec = defineSpec({
       advanced: true,
     }),
   },
-  needs: { calibration: false, opset: 13 },
+  needs: { calibration: false, samplesWhen: [{ algorithm: 'gptq' }], opset: 13 },
   keeps: { idempotent: true, interface: true, sqnrDb: 10 },
 })
