@@ -7,10 +7,12 @@ export const FLOAT16_MAX = 65504
 /** The smallest positive float16, a subnormal: 2^-24. */
 export const FLOAT16_MIN_POSITIVE = 2 ** -24
 
-/** float32 values → float16 bit patterns. From 65520 on a value becomes infinity. */
-export function encodeFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
+/** float32 values → float16 bit patterns, into `target` of the same length. From 65520 on a value becomes infinity. */
+export function encodeFloat16(
+  values: Float32Array,
+  target: Uint16Array<ArrayBuffer> = new Uint16Array(values.length),
+): Uint16Array<ArrayBuffer> {
   const source = new Int32Array(values.buffer, values.byteOffset, values.length)
-  const target = new Uint16Array(values.length)
   let i = 0
   for (; i < source.length - 3; i += 4) {
     const a = source[i] as number

@@ -32,7 +32,7 @@ export function convertToFloat16(bytes: Uint8Array): Converted {
     const length = Math.min(CHUNK_VALUES, count - start)
     raw.set(bytes.subarray(4 * start, 4 * (start + length)))
     clampedCount += clamp(patterns, length)
-    bits.set(encodeFloat16(values.subarray(0, length)), start)
+    encodeFloat16(values.subarray(0, length), bits.subarray(start, start + length))
   }
   return { bits, clampedCount }
 }
