@@ -10,9 +10,10 @@ import { tensorCount } from '../../core/model/tensor'
 import { raiseOpset } from '../../core/onnx/raise-opset'
 import type { PassContext } from '../../core/pass/pass-context'
 import type { Apply, Note, SessionOptions } from '../../core/pass/technique'
-import { assignAlgorithms } from './assign-algorithms'
+import { assignAlgorithms, watchedInput } from './assign-algorithms'
 import type { BlockBits } from './block-codes'
 import type { BlockWeight } from './block-weight'
+import { shareBits, type SharedBits } from './mixed-bits'
 import { packWeight, type BlockGrid } from './pack-weight'
 import { planBlocks, type BlockOptions, type BlockPlan } from './plan'
 import { spec } from './spec'
@@ -76,7 +77,9 @@ async function storeAll(
   const stored: Stored[] = []
   const notes: Note[] = []
   let done = 0
-  const bitsOf = (weight: BlockWeight): BlockBits => bitsFor(weight, options)
+  const shared = await bitsUnderBudget(model, plan, options, context)
+  notes.push(...(shared?.notes ?? []))
+  const bitsOf = (weight: BlockWeight): BlockBits => shared?.bits.get(weight) ?? bitsFor(weight, options)
   const watching = { ...context, progress: (_: number, what: string): void => context.progress(done / total, what) }
   for await (const { weight, algorithm, note } of assignAlgorithms(model, plan, { options, bitsOf }, watching)) {
     await context.checkpoint()
@@ -89,6 +92,27 @@ async function storeAll(
     done += tensorCount(weight.tensor)
   }
   return { stored, notes }
+}
+
+/** Undefined where there is no budget, or nothing below 8 bits to spend it on. Tables have no choice of bits and are no part of it. */
+async function bitsUnderBudget(
+  model: Model,
+  { weights }: BlockPlan,
+  options: BlockOptions,
+  context: PassContext,
+): Promise<SharedBits | undefined> {
+  const matrices = weights.filter(({ role }) => role === 'matrix')
+  if (options.budgetMb === 0 || options.bits === '8' || matrices.length === 0) return undefined
+  const main = new Set(model.graph.nodes)
+  const budgeted = matrices.map((weight) => {
+    const value = watchedInput(weight, main)
+    return { weight, input: value === undefined ? undefined : { value, k: weight.k } }
+  })
+  // Only a step that asks for samples may depend on them.
+  const calibration = options.algorithm === 'gptq' ? context.calibration : undefined
+  const samples = calibration && { data: calibration, count: options.calibrationSamples }
+  const low = { bits: BITS[options.bits], blockSize: Number(options.blockSize), symmetric: options.symmetric }
+  return shareBits(model, budgeted, low, options.budgetMb * 1e6, samples, context)
 }
 
 const BITS: Readonly<Record<BlockOptions['bits'], BlockBits>> = { '2': 2, '4': 4, '8': 8 }

@@ -3,19 +3,16 @@
 
 import { LabError } from '../../core/errors/lab-error'
 import type { Model } from '../../core/model/model'
-import type { Node } from '../../core/model/node'
+import { intAttribute, type Node } from '../../core/model/node'
 import type { PassContext } from '../../core/pass/pass-context'
 import type { Note } from '../../core/pass/technique'
 import type { BlockAlgorithm, BlockBits } from './block-codes'
 import type { BlockWeight } from './block-weight'
 import { chooseAlgorithm, type DataFreeAlgorithm } from './choose-algorithm'
-import { factorGram, gptq, type GptqOptions } from './gptq'
+import { factorGram, gptq, type GptqFactor } from './gptq'
 import { gramMatrices } from './gram-observer'
 import type { BlockOptions, BlockPlan } from './plan'
 import { spec } from './spec'
-
-/** The paper's. */
-const GPTQ_OPTIONS: GptqOptions = { damping: 0.01, actOrder: false, gridMse: false }
 
 export interface Assignment {
   readonly weight: BlockWeight
@@ -55,7 +52,7 @@ type ByInput = Map<string | undefined, BlockWeight[]>
 async function* withSamples(
   model: Model,
   byInput: ByInput,
-  { calibrationSamples }: BlockOptions,
+  options: BlockOptions,
   context: PassContext,
 ): AsyncGenerator<Assignment> {
   const watched = [...byInput].flatMap(([value, [first]]) =>
@@ -66,31 +63,51 @@ async function* withSamples(
   for await (const grams of gramMatrices(
     model,
     watched,
-    { data: context.calibration, count: calibrationSamples },
+    { data: context.calibration, count: options.calibrationSamples },
     context,
   )) {
     for (const [input, gram] of grams) {
       const sharing = byInput.get(input) ?? []
-      const algorithm = gptq(factorGram(gram, sharing[0]?.k ?? 0, GPTQ_OPTIONS), GPTQ_OPTIONS)
-      for (const weight of sharing) yield { weight, algorithm }
+      const factor = factorGram(gram, sharing[0]?.k ?? 0, options)
+      const algorithm = gptq(factor, options)
+      for (const weight of sharing) {
+        yield factor.damping > options.damping
+          ? { weight, algorithm, note: moreDamping(weight, factor) }
+          : { weight, algorithm }
+      }
     }
   }
 }
 
-/** By the input of the first reader in the main graph, where samples can be watched; undefined: by none. */
+/** undefined: by none that can be watched. */
 function groupByInput(weights: readonly BlockWeight[], main: ReadonlySet<Node>): ByInput {
   const groups: ByInput = new Map()
   for (const weight of weights) {
-    const input = weight.role === 'matrix' ? weight.readers.find((node) => main.has(node))?.inputs[0] : undefined
+    const input = watchedInput(weight, main)
     groups.set(input, [...(groups.get(input) ?? []), weight])
   }
   return groups
 }
 
+/**
+ * The value that the first reader of a matrix in the main graph multiplies it with, k channels along its last axis. Undefined where samples
+ * cannot be watched.
+ */
+export const watchedInput = ({ role, readers }: BlockWeight, main: ReadonlySet<Node>): string | undefined =>
+  role === 'matrix'
+    ? readers.find((node) => main.has(node) && intAttribute(node, 'transA', 0) === 0)?.inputs[0]
+    : undefined
+
+const moreDamping = ({ tensor }: BlockWeight, { damping }: GptqFactor): Note => ({
+  kind: 'warning',
+  subject: tensor.name,
+  text: `"${tensor.name}" needed a damping of ${damping}: its inputs do not differ enough in the samples.`,
+})
+
 const unseen = ({ tensor, role }: BlockWeight): Note => ({
   kind: 'warning',
   subject: tensor.name,
-  text: `"${tensor.name}" is rounded to nearest: ${role === 'table' ? 'GPTQ is for products, not for tables' : 'samples are not watched inside bodies'}.`,
+  text: `"${tensor.name}" is rounded to nearest: ${role === 'table' ? 'GPTQ is for products, not for tables' : 'samples are watched neither inside bodies nor through transA'}.`,
 })
 
 const needsSamples = (): LabError =>

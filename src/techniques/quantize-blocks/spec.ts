@@ -1,6 +1,6 @@
 // Options and promises of storing weights in blocks of 2, 4 or 8 bits.
 
-import { choice, defineSpec, integer, names, toggle } from '../../core/options/spec'
+import { choice, defineSpec, integer, names, real, toggle } from '../../core/options/spec'
 
 export const spec = defineSpec({
   id: 'quantize-blocks',
@@ -43,6 +43,37 @@ export const spec = defineSpec({
       max: 4096,
       unit: 'samples',
       showWhen: { algorithm: 'gptq' },
+    }),
+    damping: real({
+      label: 'Damping',
+      help: 'Added to the squares of the inputs, as a share of their mean. More trusts the samples less.',
+      default: 0.01,
+      min: 0,
+      max: 1,
+      showWhen: { algorithm: 'gptq' },
+      advanced: true,
+    }),
+    actOrder: toggle({
+      label: 'Largest inputs first',
+      help: 'Rounds the weights of the largest inputs first, while the others can still make up for it.',
+      default: true,
+      showWhen: { algorithm: 'gptq' },
+      advanced: true,
+    }),
+    gridMse: toggle({
+      label: 'Shrink grids',
+      help: 'Looks for the narrower range of each block with the least error, instead of its smallest and largest weight. Slow.',
+      default: false,
+      showWhen: { algorithm: 'gptq' },
+      advanced: true,
+    }),
+    budgetMb: real({
+      label: 'Budget',
+      help: 'Weights get 8 bits and only as many the fewer bits as it takes to fit into this size, those that suffer least first. 0: no budget.',
+      default: 0,
+      min: 0,
+      max: 2000,
+      unit: 'MB',
     }),
     format: choice({
       label: 'Format',
