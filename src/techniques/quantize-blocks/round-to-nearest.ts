@@ -6,9 +6,8 @@ import { blockCount, type BlockAlgorithm, type BlockRequest } from './block-code
 /** Weights for MatMulNBits: the zero point is added before rounding. */
 export const roundToNearest: BlockAlgorithm = (request) => roundBlocks(request, roundSums)
 
-/** Weights behind DequantizeLinear: the zero point is added after rounding. Symmetric weights come out the same. */
-export const roundToNearestQdq: BlockAlgorithm = (request) =>
-  roundBlocks(request, request.symmetric ? roundSums : roundQuotients)
+/** Weights behind DequantizeLinear: the zero point is added after rounding, which tells for halves below zero. */
+export const roundToNearestQdq: BlockAlgorithm = (request) => roundBlocks(request, roundQuotients)
 
 /** Above it the reciprocal is a float32 value. */
 const LEAST_SCALE = 2 ** -127
