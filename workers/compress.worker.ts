@@ -2,13 +2,17 @@
 
 import { expose } from 'comlink'
 
+import { spreadIndices } from '../src/core/calibration/observe'
 import { LabError } from '../src/core/errors/lab-error'
 import { encodeParts } from '../src/core/onnx/encode-parts'
 import { runRecipe, type RecipeHost } from '../src/core/pass/run-recipe'
 import { sha256Hex } from '../src/core/recipe/recipe-key'
 import { summarizeModel } from '../src/core/report/model-summary'
+import type { Dataset } from '../src/data/dataset'
 import { fittedDimensions } from '../src/data/fitted-dimensions'
+import { preparePair } from '../src/sensitivity/prepare-pair'
 import { analyseSensitivity, type Sensitivity } from '../src/sensitivity/sensitivity'
+import { activationDetail, weightDetail, type TensorDetail } from '../src/sensitivity/tensor-detail'
 import { catalog } from '../src/techniques/catalog'
 import { passes } from '../src/techniques/passes'
 import { openTaskPool } from './host/browser-task-pool'
@@ -24,6 +28,7 @@ import type {
   ModelId,
   PageFacts,
   SensitivityJobRequest,
+  TensorDetailRequest,
 } from './host/protocol'
 import { readBytes } from './host/read-model-file'
 import { ReferenceEngine } from './host/reference-engine'
@@ -81,7 +86,12 @@ async function compress(request: CompressRequest, context: JobContext): Promise<
   }
 }
 
-async function findSensitivity(request: SensitivityJobRequest, context: JobContext): Promise<Sensitivity> {
+/** Runs `work` with the data and the reference engine, which ends with it. */
+async function withData<T>(
+  request: SensitivityJobRequest,
+  context: JobContext,
+  work: (model: OpenModel, data: Dataset, host: RecipeHost) => Promise<T>,
+): Promise<T> {
   const original = await opened(request.model, context)
   const data = await openData(original, request.data, request.page, context)
   const engine = new ReferenceEngine(context.signal)
@@ -92,17 +102,29 @@ async function findSensitivity(request: SensitivityJobRequest, context: JobConte
     infer: engine,
     calibration: data,
   }
-  const { labels } = data
   try {
-    return await analyseSensitivity({
-      ...{ model: original.model, recipe: request.recipe, samples: request.samples, host, data },
-      techniques: { catalog, passes },
-      ...(labels && { labelOf: (index: number) => labels[index] ?? -1 }),
-    })
+    return await work(original, data, host)
   } finally {
     engine.end()
   }
 }
+
+const findSensitivity = (request: SensitivityJobRequest, context: JobContext): Promise<Sensitivity> =>
+  withData(request, context, ({ model }, data, host) => {
+    const { labels } = data
+    return analyseSensitivity({
+      ...{ model, recipe: request.recipe, samples: request.samples, host, data },
+      techniques: { catalog, passes },
+      ...(labels && { labelOf: (index: number) => labels[index] ?? -1 }),
+    })
+  })
+
+const findDetail = ({ tensor, ...request }: TensorDetailRequest, context: JobContext): Promise<TensorDetail> =>
+  withData(request, context, async ({ model }, data, host) => {
+    const pair = await preparePair(model, request.recipe, { catalog, passes }, host)
+    if (tensor.kind === 'weight') return weightDetail(pair.float, pair.changed, tensor.name)
+    return activationDetail(pair, tensor.name, data, spreadIndices(data.size, request.samples), host)
+  })
 
 /** Null when there is no memory left to read the file back: the result stands without it. */
 async function hashOf(file: Blob): Promise<string | null> {
@@ -124,6 +146,7 @@ const api: CompressApi = {
   }),
   compress: job(compress),
   sensitivity: job(findSensitivity),
+  tensorDetail: job(findDetail),
   release: job(async (id) => {
     models.delete(id)
     return null

@@ -13,6 +13,7 @@ import type { CalibrationData, PassContext } from '../core/pass/pass-context'
 import { outputNumbers } from '../core/pass/tensor-numbers'
 import type { NamedValues } from '../core/pass/tensor-value'
 import { NoiseSums } from './noise-sums'
+import { quantizedForms } from './quantized-forms'
 
 export interface ActivationError {
   readonly name: string
@@ -152,7 +153,7 @@ function traceValues(float: Model, changed: Graph): readonly Traced[] {
     if (type?.kind !== 'tensor' || type.dtype !== 'float32') return []
     const pair = pairs.get(name)
     const bounds = pair && mergedBounds(name, indexes)
-    if (pair) return [{ name, ...pair, ...(bounds && { bounds }) }]
+    if (pair) return [{ name, before: pair.before, after: pair.after, ...(bounds && { bounds }) }]
     return made.has(name) ? [{ name, after: name }] : []
   })
 }
@@ -168,25 +169,6 @@ function mergedBounds(name: string, { float, changed }: Record<'float' | 'change
     return tensor?.dtype === 'float32' ? (viewAs(tensorBytes(tensor), Float32Array)[0] ?? open) : open
   }
   return [bound(1, -Infinity), bound(2, Infinity)]
-}
-
-/** Suffix of a graph output's producer, whose name its DequantizeLinear has taken (as in the reference toolkit). */
-const BEFORE_OUTPUT = '_QuantizeLinear_Input'
-
-/** QuantizeLinear → DequantizeLinear pairs by the name that their value has in the float model. */
-function quantizedForms(changed: Graph): ReadonlyMap<string, Pick<Traced, 'before' | 'after'>> {
-  const index = indexGraph(changed)
-  const forms = new Map<string, Pick<Traced, 'before' | 'after'>>()
-  for (const node of changed.nodes) {
-    const quantize = node.opType === 'DequantizeLinear' ? index.producer(node.inputs[0] ?? '') : undefined
-    const [before = ''] = quantize?.inputs ?? []
-    // A pair behind a pair changes the type of what is rounded already.
-    const isSecond = index.producer(before)?.opType === 'DequantizeLinear'
-    if (quantize?.opType !== 'QuantizeLinear' || isSecond) continue
-    const name = before.endsWith(BEFORE_OUTPUT) ? before.slice(0, -BEFORE_OUTPUT.length) : before
-    if (!forms.has(name)) forms.set(name, { before, after: node.outputs[0] ?? '' })
-  }
-  return forms
 }
 
 function inChunks(traced: readonly Traced[], float: Model): readonly (readonly Traced[])[] {

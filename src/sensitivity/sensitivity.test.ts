@@ -67,11 +67,13 @@ const analyse = (steps: readonly unknown[]) =>
 const perTensor = { technique: 'quantize-static', options: { granularity: 'tensor' } }
 
 test('the layer with the outlier is found: by its weight, by its output, and alone', async () => {
-  const { weights, activations, firstBroken, layers, ...rest } = await analyse([
+  const { weights, activations, firstBroken, layers, calibration, ...rest } = await analyse([
     { technique: 'fold-constants' },
     perTensor,
   ])
   expect(rest).toEqual({ technique: 'quantize-static', stepIndex: 1, samples: 4 })
+  expect(Object.keys(calibration?.ranges ?? {})).toContain('x')
+  expect(weights.map(({ readers }) => readers)).toEqual([['first'], ['second'], ['y']])
   expect(weights.map(({ name, bits }) => [name, bits])).toEqual([
     ['w1', 8],
     ['w2', 8],

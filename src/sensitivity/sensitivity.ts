@@ -5,7 +5,7 @@ import { spreadIndices } from '../core/calibration/observe'
 import type { Model } from '../core/model/model'
 import type { CalibrationData } from '../core/pass/pass-context'
 import type { RecipeHost, Techniques } from '../core/pass/run-recipe'
-import type { Recipe } from '../core/recipe/recipe'
+import type { Recipe, RecipeCalibration } from '../core/recipe/recipe'
 import { activationErrors, type ActivationError } from './activation-errors'
 import { firstBroken } from './first-broken'
 import { layerErrors, type LayerError } from './layer-errors'
@@ -29,6 +29,8 @@ export interface Sensitivity {
   readonly technique: string
   readonly stepIndex: number
   readonly samples: number
+  /** The ranges that it was found with; absent where the step needs none. */
+  readonly calibration?: RecipeCalibration
   readonly weights: readonly WeightError[]
   /** In the order of the network. */
   readonly activations: readonly ActivationError[]
@@ -66,6 +68,7 @@ export async function analyseSensitivity(request: SensitivityRequest): Promise<S
     technique: pair.step.technique,
     stepIndex: pair.stepIndex,
     samples: indices.length,
+    ...(pair.recipe.calibration && { calibration: pair.recipe.calibration }),
     weights,
     activations,
     firstBroken: firstBroken(activations, pair.float.graph),

@@ -16,6 +16,7 @@ import type {
   Residency,
 } from '../../src/engines/engine'
 import type { Sensitivity } from '../../src/sensitivity/sensitivity'
+import type { TensorDetail, TensorName } from '../../src/sensitivity/tensor-detail'
 import type { ProbeTable } from '../../src/probe/probe-table'
 import type { EnvironmentRecord, PageEnvironment } from '../../src/engines/environment-record'
 import type { ColdStart } from '../../src/measure/cold-start'
@@ -105,11 +106,17 @@ export interface SensitivityJobRequest {
   readonly page: PageFacts
 }
 
+/** One tensor of such an analysis; `recipe` with the ranges that it found, so that they are not measured again. */
+export interface TensorDetailRequest extends SensitivityJobRequest {
+  readonly tensor: TensorName
+}
+
 export interface CompressApi {
   /** `files`: the model, then what may be its external data, by name. */
   load: Job<{ readonly id: ModelId; readonly files: readonly { name: string; file: Blob }[] }, LoadedModel>
   compress: Job<CompressRequest, Compression>
   sensitivity: Job<SensitivityJobRequest, Sensitivity>
+  tensorDetail: Job<TensorDetailRequest, TensorDetail>
   /** Forgets a decoded model; unknown ids are fine. */
   release: Job<ModelId, null>
 }

@@ -9,10 +9,12 @@ import type {
   ModelFile,
   ModelId,
   SensitivityJobRequest,
+  TensorDetailRequest,
 } from '../../../workers/host/protocol'
 import { LabError } from '../../core/errors/lab-error'
 import type { Recipe } from '../../core/recipe/recipe'
 import type { Sensitivity } from '../../sensitivity/sensitivity'
+import type { TensorDetail } from '../../sensitivity/tensor-detail'
 import { newModelId } from './model-file'
 import { pageFacts } from './page-facts'
 import type { JobOptions } from './run-job'
@@ -62,6 +64,14 @@ export class CompressClient {
     options?: JobOptions,
   ): Promise<Sensitivity> {
     return this.#worker.run('sensitivity', { ...rest, model: this.#fileOf(modelId), page: pageFacts() }, options)
+  }
+
+  /** One tensor before and after rounding. Throws as `sensitivity`. */
+  async tensorDetail(
+    { modelId, ...rest }: Omit<TensorDetailRequest, 'model' | 'page'> & { readonly modelId: ModelId },
+    options?: JobOptions,
+  ): Promise<TensorDetail> {
+    return this.#worker.run('tensorDetail', { ...rest, model: this.#fileOf(modelId), page: pageFacts() }, options)
   }
 
   /** Forgets a model or result here and in the worker. */
