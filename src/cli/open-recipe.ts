@@ -5,9 +5,10 @@ import { basename } from 'node:path'
 import { parseRanges } from '../core/calibration/ranges-cache'
 import { LabError } from '../core/errors/lab-error'
 import { dataNeed } from '../core/options/spec'
-import { parseRecipe, parseRecipeText, type Catalog } from '../core/recipe/parse-recipe'
-import { RECIPE_VERSION, type Recipe } from '../core/recipe/recipe'
+import { parseRecipeText, type Catalog } from '../core/recipe/parse-recipe'
+import type { Recipe } from '../core/recipe/recipe'
 import { catalog } from '../techniques/catalog'
+import { presetRecipe } from '../techniques/preset-recipe'
 import { presets, type PresetName } from '../techniques/presets'
 import { unreadable } from './read-file'
 
@@ -15,7 +16,7 @@ const isPreset = (name: string): name is PresetName => Object.hasOwn(presets, na
 
 /** A file that has the name of a built-in recipe is meant by `./NAME`. Throws what `parseRecipe` throws, and `cli/usage`. */
 export async function openRecipe(reference: string): Promise<Recipe> {
-  if (isPreset(reference)) return parseRecipe({ version: RECIPE_VERSION, steps: presets[reference].steps }, catalog)
+  if (isPreset(reference)) return presetRecipe(reference)
   const text = await readFile(reference, 'utf8').catch((cause: unknown) => {
     throw unreadable(reference, `recipe file or one of: ${Object.keys(presets).join(', ')}`, cause)
   })

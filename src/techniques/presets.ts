@@ -1,6 +1,8 @@
 // The recipes that Lathe ships, by name: chips in the page, `--recipe NAME` on the command line. Plain data.
 // Options that are not named take their technique's default when the recipe is parsed.
 
+import type { OptionValue } from '../core/options/spec'
+import type { TargetId } from '../core/recipe/target'
 import type { TechniqueId } from './catalog'
 
 interface Preset {
@@ -8,7 +10,12 @@ interface Preset {
   readonly label: string
   /** What it is good for, one sentence. */
   readonly summary: string
-  readonly steps: readonly { readonly technique: TechniqueId; readonly options?: Readonly<Record<string, string>> }[]
+  readonly steps: readonly {
+    readonly technique: TechniqueId
+    readonly options?: Readonly<Record<string, OptionValue>>
+  }[]
+  /** The engine it writes for, where that is not one of the page. */
+  readonly target?: TargetId
 }
 
 const prepare = [{ technique: 'fold-batch-norm' }, { technique: 'fold-constants' }] as const
@@ -44,6 +51,84 @@ export const presets = {
     label: 'float16',
     summary: 'Half the size. Fast on GPUs with 16-bit arithmetic; on CPUs it is converted back and slower.',
     steps: [...prepare, { technique: 'cast-float16' }],
+  },
+  'ort-x64': {
+    label: 'ONNX Runtime x64',
+    summary: 'Calibrated int8 for ONNX Runtime on processors with VNNI: uint8 activations, int8 weights per channel.',
+    steps: [
+      ...prepare,
+      {
+        technique: 'quantize-static',
+        options: { placement: 'reference', activationType: 'uint8', granularity: 'channel' },
+      },
+    ],
+    target: 'ort-x64',
+  },
+  'ort-x64-no-vnni': {
+    label: 'ONNX Runtime x64, no VNNI',
+    summary: 'The same with weights of seven bits, because sums of u8·s8 products saturate on processors without VNNI.',
+    steps: [
+      ...prepare,
+      {
+        technique: 'quantize-static',
+        options: { placement: 'reference', activationType: 'uint8', granularity: 'channel', reduceRange: true },
+      },
+    ],
+    target: 'ort-x64-no-vnni',
+  },
+  tensorrt: {
+    label: 'TensorRT',
+    summary:
+      'Symmetric int8 for activations and weights, a pair around every input and weight and none behind outputs, float biases.',
+    steps: [
+      ...prepare,
+      {
+        technique: 'quantize-static',
+        options: {
+          placement: 'reference',
+          activationType: 'int8',
+          activationSymmetric: true,
+          granularity: 'channel',
+          addQdqPairToWeight: true,
+          dedicatedPairs: true,
+          quantizeBias: false,
+          operators: ['Add', 'Conv', 'Gemm', 'MatMul'],
+          excludeOutputs: ['Add', 'Conv', 'Gemm', 'MatMul'],
+        },
+      },
+    ],
+    target: 'tensorrt',
+  },
+  openvino: {
+    label: 'OpenVINO',
+    summary: 'As NNCF does it: uint8 activations, symmetric int8 weights per channel, float biases.',
+    steps: [
+      ...prepare,
+      {
+        technique: 'quantize-static',
+        options: { placement: 'reference', activationType: 'uint8', granularity: 'channel', quantizeBias: false },
+      },
+    ],
+    target: 'openvino',
+  },
+  qnn: {
+    label: 'QNN',
+    summary: 'uint16 activations and uint8 weights for Hexagon processors; every operator is quantized.',
+    steps: [
+      ...prepare,
+      {
+        technique: 'quantize-static',
+        options: {
+          placement: 'reference',
+          activationType: 'uint16',
+          weightType: 'uint8',
+          granularity: 'tensor',
+          forcePassThrough: true,
+          minRealRange: 0.0001,
+        },
+      },
+    ],
+    target: 'qnn',
   },
 } as const satisfies Record<string, Preset>
 

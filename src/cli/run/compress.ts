@@ -1,6 +1,7 @@
 // `lathe compress`: runs a recipe and writes the result, and a report on demand.
 
 import { writeRangesCache } from '../../core/calibration/ranges-cache'
+import { targetClaim, targetText } from '../../core/recipe/target'
 import type { StepReport } from '../../core/pass/run-recipe'
 import { resolveTarget, writeAtomically } from '../atomic-file'
 import type { commands } from '../commands'
@@ -27,6 +28,7 @@ export const run: Run<(typeof commands)['compress']['options']> = async (
     ...compression,
     input: { file: model, ...compression.input },
     output: { file: output, ...compression.output },
+    ...(recipe.target && { target: { id: recipe.target, claim: targetClaim(recipe.target) } }),
   }
   if (reportTarget !== undefined) await writeText(reportTarget, JSON.stringify(document, undefined, 2))
   // A model without anything to quantize has no ranges.
@@ -39,7 +41,7 @@ const writeText = (target: string, text: string): Promise<void> =>
   writeAtomically(target, [new TextEncoder().encode(`${text}\n`)])
 
 function describe(model: string, target: string, compression: Compression): string {
-  const { input, output, steps, totalMs, peakBytes, recipeKey } = compression
+  const { input, output, steps, totalMs, peakBytes, recipeKey, recipe } = compression
   const describeFile = (file: string, { sizeBytes, parameters }: Compression['input']): string =>
     `${file}  ${formatBytes(sizeBytes)}, ${formatCount(parameters)} parameters`
   const facts = formatFacts([
@@ -49,6 +51,7 @@ function describe(model: string, target: string, compression: Compression): stri
     ['time', formatMs(totalMs)],
     ['peak memory', formatBytes(peakBytes)],
     ['recipe key', recipeKey],
+    ...(recipe.target ? [['written for', targetText(recipe.target)] as const] : []),
   ])
   return [facts, ...steps.map(describeStep)].join('\n\n')
 }

@@ -9,6 +9,7 @@ import { withoutWeightInputs } from '../model/weight-inputs'
 import { seededRng } from '../numeric/rng'
 import type { TechniqueSpec } from '../options/spec'
 import type { Catalog } from '../recipe/parse-recipe'
+import { targetText, type TargetId } from '../recipe/target'
 import type { Recipe, RecipeCalibration, RecipeStep } from '../recipe/recipe'
 import { recipeKey } from '../recipe/recipe-key'
 import type { PassContext } from './pass-context'
@@ -72,8 +73,13 @@ export async function runRecipe(
   }
   const asRun = withCalibration(recipe, calibration)
   const key = await recipeKey(asRun, modelHash, techniques.catalog)
-  return { model: withSessionOptions(current, sessionOptions), recipe: asRun, recipeKey: key, steps, sessionOptions }
+  const made = withTarget(withSessionOptions(current, sessionOptions), recipe.target)
+  return { model: made, recipe: asRun, recipeKey: key, steps, sessionOptions }
 }
+
+/** The file itself says which engine it was written for and whether that was ever run. */
+const withTarget = (model: Model, target: TargetId | undefined): Model =>
+  target ? { ...model, metadata: new Map(model.metadata).set('lathe.target', targetText(target)) } : model
 
 async function runStep(
   model: Model,

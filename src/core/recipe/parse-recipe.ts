@@ -10,6 +10,7 @@ import {
   number,
   object,
   optional,
+  picklist,
   pipe,
   record,
   safeParse,
@@ -23,6 +24,7 @@ import { LabError } from '../errors/lab-error'
 import { parseOptions, parseRecord } from '../options/parse-options'
 import type { TechniqueSpec } from '../options/spec'
 import { RECIPE_VERSION, type Recipe } from './recipe'
+import { TARGET_IDS } from './target'
 
 const bound = pipe(number(), finite())
 const recipeSchema = strictObject({
@@ -36,6 +38,7 @@ const recipeSchema = strictObject({
       ranges: record(string(), tuple([bound, bound])),
     }),
   ),
+  target: optional(picklist(TARGET_IDS)),
 })
 const versionSchema = object({ version: number() })
 
@@ -69,7 +72,7 @@ export function parseRecipe(raw: unknown, catalog: Catalog): Recipe {
       },
     )
   }
-  const { seed, steps, calibration } = parsed.output
+  const { seed, steps, calibration, target } = parsed.output
   return {
     version: RECIPE_VERSION,
     seed,
@@ -78,6 +81,7 @@ export function parseRecipe(raw: unknown, catalog: Catalog): Recipe {
       options: parseOptions(specOf(step.technique, index, catalog).options, step.options, `steps[${index}].options`),
     })),
     ...(calibration && { calibration }),
+    ...(target && { target }),
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { OptionValue } from '../options/spec'
 import type { TensorRanges } from '../pass/pass-context'
+import type { TargetId } from './target'
 
 export const RECIPE_VERSION = 1
 
@@ -22,4 +23,6 @@ export interface Recipe {
   readonly seed: number
   readonly steps: readonly RecipeStep[]
   readonly calibration?: RecipeCalibration
+  /** The engine it writes for, where that is not the one it runs on here. */
+  readonly target?: TargetId
 }
