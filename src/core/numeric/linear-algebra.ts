@@ -97,10 +97,11 @@ function invertLower(l: Float64Array, n: number): void {
     }
     // Rows of the inverse that are done, a block at a time for all rows of this block.
     for (let k = 0; k < start; k += BLOCK) {
-      for (let i = start; i < end; i++) subtractRows(l, n, i, factors.subarray((i - start) * n), k, k + BLOCK)
+      for (let i = start; i < end; i++)
+        subtractRows(l, n, i, factors.subarray((i - start) * n), { from: k, to: k + BLOCK })
     }
     for (let i = start; i < end; i++) {
-      subtractRows(l, n, i, factors.subarray((i - start) * n), start, i)
+      subtractRows(l, n, i, factors.subarray((i - start) * n), { from: start, to: i })
       const diagonal = l[i * n + i] as number
       for (let j = 0; j < i; j++) l[i * n + j] = (l[i * n + j] as number) / diagonal
       l[i * n + i] = 1 / diagonal
@@ -108,8 +109,13 @@ function invertLower(l: Float64Array, n: number): void {
   }
 }
 
+interface Span {
+  readonly from: number
+  readonly to: number
+}
+
 /** Row i −= Σ factors[k] · row k, for rows `from` to `to` of a lower triangular matrix, which end at their diagonals. */
-function subtractRows(l: Float64Array, n: number, i: number, factors: Float64Array, from: number, to: number): void {
+function subtractRows(l: Float64Array, n: number, i: number, factors: Float64Array, { from, to }: Span): void {
   const row = i * n
   let k = from
   for (; k + 3 < to; k += 4) {

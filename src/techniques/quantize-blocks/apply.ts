@@ -112,7 +112,7 @@ async function bitsUnderBudget(
   const calibration = options.algorithm === 'gptq' ? context.calibration : undefined
   const samples = calibration && { data: calibration, count: options.calibrationSamples }
   const low = { bits: BITS[options.bits], blockSize: Number(options.blockSize), symmetric: options.symmetric }
-  return shareBits(model, budgeted, low, options.budgetMb * 1e6, samples, context)
+  return shareBits(model, budgeted, { bytes: options.budgetMb * 1e6, low, samples }, context)
 }
 
 const BITS: Readonly<Record<BlockOptions['bits'], BlockBits>> = { '2': 2, '4': 4, '8': 8 }

@@ -22,12 +22,11 @@ const SHRINK_STEPS = 80
 const SHRINK_STEP = 0.01
 const ERROR_POWER = 2.4
 
-/** Of `weights[from]` to `weights[to − 1]`. */
-export function chooseGrid(weights: Float64Array, from: number, to: number, rules: GridRules): Grid {
+export function chooseGrid(block: Float64Array, rules: GridRules): Grid {
   let min = 0
   let max = 0
-  for (let i = from; i < to; i++) {
-    const weight = weights[i] as number
+  for (let i = 0; i < block.length; i++) {
+    const weight = block[i] as number
     if (weight < min) min = weight
     if (weight > max) max = weight
   }
@@ -37,7 +36,7 @@ export function chooseGrid(weights: Float64Array, from: number, to: number, rule
   for (let step = 0; step < SHRINK_STEPS; step++) {
     const share = 1 - step * SHRINK_STEP
     const grid = gridOf(share * min, share * max, rules)
-    const error = errorOn(grid, weights, from, to, rules.maxCode, least)
+    const error = errorOn(grid, block, rules.maxCode, least)
     if (error < least) {
       least = error
       best = grid
@@ -58,17 +57,10 @@ function gridOf(min: number, max: number, { maxCode, symmetric }: GridRules): Gr
 }
 
 /** Infinity as soon as the sum passes `limit`. */
-function errorOn(
-  { scale, zeroPoint }: Grid,
-  weights: Float64Array,
-  from: number,
-  to: number,
-  maxCode: number,
-  limit: number,
-) {
+function errorOn({ scale, zeroPoint }: Grid, block: Float64Array, maxCode: number, limit: number): number {
   let sum = 0
-  for (let i = from; i < to; i++) {
-    const weight = weights[i] as number
+  for (let i = 0; i < block.length; i++) {
+    const weight = block[i] as number
     const code = nearestCode(weight, scale, zeroPoint, maxCode)
     sum += Math.abs(weight - (code - zeroPoint) * scale) ** ERROR_POWER
     if (sum > limit) return Infinity

@@ -110,21 +110,30 @@ interface Rounding {
   readonly zeroPoints: Uint8Array
 }
 
+/** One row on its way. */
+interface Line {
+  readonly row: number
+  /** k numbers in the order of rounding. */
+  readonly weights: Float64Array
+  /** Of the places of the lazy batch in hand. */
+  readonly errors: Float64Array
+}
+
 function roundRows(rounding: Rounding, firstRow: number, endRow: number): void {
   const { rows, k } = rounding.request
   const { order, upper } = rounding.factor
-  const panel = Float64Array.from(rows.subarray(firstRow * k, endRow * k))
-  const errors = new Float64Array((endRow - firstRow) * LAZY)
-  const weightsOf = (row: number): Float64Array => panel.subarray((row - firstRow) * k, (row - firstRow + 1) * k)
-  const errorsOf = (row: number): Float64Array => errors.subarray((row - firstRow) * LAZY, (row - firstRow + 1) * LAZY)
-  if (order) for (let row = firstRow; row < endRow; row++) chooseAllGrids(rounding, row, weightsOf(row), order)
+  const lines: Line[] = []
+  for (let row = firstRow; row < endRow; row++) {
+    const weights = Float64Array.from(rows.subarray(row * k, (row + 1) * k))
+    lines.push({ row, weights, errors: new Float64Array(LAZY) })
+  }
+  if (order) for (const { row, weights } of lines) chooseAllGrids(rounding, row, weights, order)
   for (let start = 0; start < k; start += LAZY) {
     const end = Math.min(start + LAZY, k)
-    for (let row = firstRow; row < endRow; row++)
-      roundChannels(rounding, row, weightsOf(row), errorsOf(row), start, end)
+    for (const line of lines) roundChannels(rounding, line, start, end)
     for (let from = end; from < k; from += TILE) {
       const tile = { from, to: Math.min(from + TILE, k), start, end }
-      for (let row = firstRow; row < endRow; row++) takeOver(weightsOf(row), errorsOf(row), upper, k, tile)
+      for (const { weights, errors } of lines) takeOver(weights, errors, upper, k, tile)
     }
   }
 }
@@ -144,20 +153,13 @@ function chooseBlockGrid(
 ) {
   const { k, blockSize } = request
   const block = row * blockCount(request) + channel / blockSize
-  const { scale, zeroPoint } = chooseGrid(weights, channel, Math.min(channel + blockSize, k), rules)
+  const { scale, zeroPoint } = chooseGrid(weights.subarray(channel, Math.min(channel + blockSize, k)), rules)
   scales[block] = scale
   zeroPoints[block] = zeroPoint
 }
 
 /** Places `start` to `end` of one row: each weight is rounded and those behind it, up to `end`, take over its error. */
-function roundChannels(
-  rounding: Rounding,
-  row: number,
-  weights: Float64Array,
-  errors: Float64Array,
-  start: number,
-  end: number,
-): void {
+function roundChannels(rounding: Rounding, { row, weights, errors }: Line, start: number, end: number): void {
   const { request, factor, rules, codes, scales, zeroPoints } = rounding
   const { k, blockSize } = request
   const { upper, order } = factor

@@ -40,7 +40,7 @@ async function share(outlier: number, budget: number, calibration?: CalibrationD
   const budgeted = weights.map((weight, i) => ({ weight, input: { value: inputs[i] ?? '', k: K } }))
   const grid = { bits: 4 as const, blockSize: 32, symmetric: false }
   const samples = calibration && { data: calibration, count: 4 }
-  return shareBits(model, budgeted, grid, budget, samples, testContext())
+  return shareBits(model, budgeted, { bytes: budget, low: grid, samples }, testContext())
 }
 
 const byName = ({ bits }: SharedBits): Record<string, number> =>

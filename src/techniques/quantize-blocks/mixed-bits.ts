@@ -2,6 +2,7 @@
 // whole fits. Without data a weight is judged by its 8-bit rounding error, as NNCF does (`weight_quantization_error`); with samples by the
 // noise that its rounding adds to the output, relative to the output.
 
+import type { Model } from '../../core/model/model'
 import type { PassContext } from '../../core/pass/pass-context'
 import type { Note } from '../../core/pass/technique'
 import { blockCount, type BlockBits, type BlockRequest } from './block-codes'
@@ -9,7 +10,6 @@ import { readRows, type BlockWeight } from './block-weight'
 import { channelEnergies, type Samples, type WatchedValue } from './gram-observer'
 import type { BlockGrid } from './pack-weight'
 import { roundToNearest } from './round-to-nearest'
-import type { Model } from '../../core/model/model'
 
 /** A matrix whose bits may be chosen, and the value that it is multiplied with where calibration can see that. */
 export interface BudgetedWeight {
@@ -24,16 +24,19 @@ export interface SharedBits {
 
 const HIGH: BlockBits = 8
 
-/**
- * `low`: what those get that must shrink. The last weight keeps 8 bits: the answers come straight out of it. `samples`: absent where there are
- * no data.
- */
+export interface Budget {
+  readonly bytes: number
+  /** What those get that must shrink. */
+  readonly low: BlockGrid
+  /** Undefined where there are no data. */
+  readonly samples: Samples | undefined
+}
+
+/** In graph order. The last weight keeps 8 bits: the answers come straight out of it. */
 export async function shareBits(
   model: Model,
   budgeted: readonly BudgetedWeight[],
-  low: BlockGrid,
-  budgetBytes: number,
-  samples: Samples | undefined,
+  { bytes: budgetBytes, low, samples }: Budget,
   context: PassContext,
 ): Promise<SharedBits> {
   const inputs = budgeted.flatMap(({ input }) => input ?? [])
