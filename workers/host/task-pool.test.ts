@@ -44,8 +44,8 @@ class LocalWorker implements TaskWorker {
 }
 
 const rng = seededRng(5)
-/** 3 MB, which is several pieces; unaligned, as in a file. */
-const values = Float32Array.from({ length: 768 * 1025 }, () => rng.normal())
+/** 5 MB, which is several pieces along any axis; unaligned, as in a file. */
+const values = Float32Array.from({ length: 1280 * 1025 }, () => rng.normal())
 const file = new Uint8Array(values.byteLength + 1)
 file.set(new Uint8Array(values.buffer), 1)
 const weight = (dims: readonly number[]): Tensor => ({
@@ -54,17 +54,17 @@ const weight = (dims: readonly number[]): Tensor => ({
 })
 
 const FORMATS: readonly (readonly [string, readonly number[], WeightFormat])[] = [
-  ['one scale', [768, 1025], { dtype: 'uint8', isSymmetric: false }],
-  ['a scale per row', [768, 1025], { dtype: 'int8', axis: 0, isSymmetric: true }],
-  ['a scale per column', [768, 1025], { dtype: 'int8', axis: -1, isSymmetric: true }],
-  ['a scale per column, packed', [1025, 768], { dtype: 'int4', axis: 1, isSymmetric: true }],
-  ['rows of odd length, packed', [768, 1025], { dtype: 'uint4', axis: 0, isSymmetric: false }],
-  ['a scale along a middle axis', [16, 48, 1025], { dtype: 'uint16', axis: 1, isSymmetric: false }],
-  ['blocks of rows', [1025, 768], { dtype: 'int4', axis: 0, blockSize: 48, isSymmetric: true }],
-  ['blocks along rows', [768, 1025], { dtype: 'uint4', axis: 1, blockSize: 32, isSymmetric: false }],
+  ['one scale', [1280, 1025], { dtype: 'uint8', isSymmetric: false }],
+  ['a scale per row', [1280, 1025], { dtype: 'int8', axis: 0, isSymmetric: true }],
+  ['a scale per column', [1280, 1025], { dtype: 'int8', axis: -1, isSymmetric: true }],
+  ['a scale per column, packed', [1025, 1280], { dtype: 'int4', axis: 1, isSymmetric: true }],
+  ['rows of odd length, packed', [1280, 1025], { dtype: 'uint4', axis: 0, isSymmetric: false }],
+  ['a scale along a middle axis', [16, 80, 1025], { dtype: 'uint16', axis: 1, isSymmetric: false }],
+  ['blocks of rows', [1025, 1280], { dtype: 'int4', axis: 0, blockSize: 48, isSymmetric: true }],
+  ['blocks along rows', [1280, 1025], { dtype: 'uint4', axis: 1, blockSize: 32, isSymmetric: false }],
 ]
 const contents = (result: QuantizedWeight | undefined) =>
-  result && [result.quantized, result.scale, result.zeroPoint].map(({ data: _, ...facts }) => facts)
+  result && [result.quantized, result.scale, result.zeroPoint].map(({ name, dtype, dims }) => ({ name, dtype, dims }))
 const bytes = (result: QuantizedWeight | undefined): Buffer[] =>
   result ? [result.quantized, result.scale, result.zeroPoint].map((tensor) => Buffer.from(tensorBytes(tensor))) : []
 
@@ -93,11 +93,26 @@ describe('a weight quantized by a pool', () => {
     expect(LocalWorker.all.map(({ isEnded }) => isEnded)).toEqual([true, true])
   })
 
+  it('is one piece where it is small and pieces would be looked at twice', async () => {
+    const pool = new TaskPool(1, () => new LocalWorker(), turn)
+    const small: Tensor = {
+      ...weight([640, 1025]),
+      data: { kind: 'bytes', bytes: file.subarray(1, 1 + 4 * 640 * 1025) },
+    }
+    const format: WeightFormat = { dtype: 'int8', axis: 1, isSymmetric: true }
+    const expected = quantizeWeight(small, format, NAMES)
+    const result = await quantizeWeightWith(pool, small, format, NAMES)
+    expect(bytes(result).map((part) => part.toString('base64'))).toEqual(
+      bytes(expected).map((part) => part.toString('base64')),
+    )
+    pool.end()
+  })
+
   it('is undefined where a value is not finite', async () => {
     const pool = new TaskPool(1, () => new LocalWorker(), turn)
     const broken = values.slice()
     broken[700_000] = NaN
-    const tensor = makeTensor('w', 'float32', [768, 1025], broken)
+    const tensor = makeTensor('w', 'float32', [1280, 1025], broken)
     for (const axis of [undefined, 0, 1]) {
       const format: WeightFormat = { dtype: 'int8', axis, isSymmetric: true }
       expect(await quantizeWeightWith(pool, tensor, format, NAMES)).toBeUndefined()

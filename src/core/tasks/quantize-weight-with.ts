@@ -18,6 +18,8 @@ import type { Piece, TaskPort } from './tasks'
 
 /** Large enough that the message costs little, small enough that pieces on their way do not show in the memory. */
 const PIECE_BYTES = 2 ** 20
+/** A weight of this size is one piece where its pieces would be looked at twice. */
+const WHOLE_BYTES = 2 ** 22
 /** Below this a message takes longer than the work. */
 const SMALLEST_BYTES = 2 ** 18
 
@@ -32,15 +34,15 @@ export async function quantizeWeightWith(
   checkBlocks(weight, format)
   const values = makeIntegers(tensorCount(weight), format.dtype)
   const pieces = cutRows(weight, format, bytesOf(values))
-  const params = await (ownsScales(weight, format, pieces)
+  const params = await (pieces.length === 1 || ownsScales(weight, format)
     ? inOneRound(tasks, pieces, format)
     : inTwoRounds(tasks, pieces, weight, format))
   return params && weightTensors(weight, format, names, { values, ...params })
 }
 
-/** Whether each piece has all elements of its scales. */
-const ownsScales = (weight: Tensor, { axis, blockSize }: WeightFormat, pieces: readonly TargetPiece[]): boolean =>
-  pieces.length === 1 || blockSize !== undefined || isFirstAxis(weight, axis)
+/** Whether some rows have all elements of their scales. */
+const ownsScales = (weight: Tensor, { axis, blockSize }: WeightFormat): boolean =>
+  blockSize !== undefined || isFirstAxis(weight, axis)
 
 const isFirstAxis = ({ dims }: Tensor, axis: number | undefined): boolean => axis === 0 || axis === -dims.length
 
@@ -49,12 +51,14 @@ interface TargetPiece extends Piece {
 }
 
 /** Rows of whole blocks, an even number of values each, so that no block and no byte of 4-bit integers is cut. */
-function cutRows(weight: Tensor, { dtype, axis, blockSize }: WeightFormat, target: Uint8Array): readonly TargetPiece[] {
+function cutRows(weight: Tensor, format: WeightFormat, target: Uint8Array): readonly TargetPiece[] {
+  const { dtype, axis, blockSize } = format
   const bytes = tensorBytes(weight)
+  const isWhole = !ownsScales(weight, format) && bytes.byteLength <= WHOLE_BYTES
   const [count = 1, ...inner] = weight.dims
   const rowValues = tensorCount(weight) / count
   const step = 2 * (isFirstAxis(weight, axis) ? (blockSize ?? 1) : 1)
-  const rows = step * Math.max(Math.floor(PIECE_BYTES / (4 * step * rowValues)), 1)
+  const rows = step * Math.max(Math.floor((isWhole ? WHOLE_BYTES : PIECE_BYTES) / (4 * step * rowValues)), 1)
   const rowsOf = (all: Uint8Array, type: DType, from: number, to: number): Uint8Array =>
     all.subarray(dtypeBytes(type, from * rowValues), dtypeBytes(type, to * rowValues))
   const pieces: TargetPiece[] = []
