@@ -1,5 +1,7 @@
 // The arithmetic of folding, all in float64: what an operator does to each channel, and how it enters the weights before it.
 
+import type { ChannelLayout } from '../../core/model/linear-layer'
+
 /** y[c] = scale[c] · x[c] + shift[c]. */
 export interface Affine {
   readonly scale: Float64Array
@@ -30,14 +32,6 @@ export function batchNormAffine({ gamma, beta, mean, variance, epsilon }: BatchN
   const scale = Float64Array.from(gamma, (value, c) => value / Math.sqrt((variance[c] as number) + epsilon))
   const shift = Float64Array.from(beta, (value, c) => value - (mean[c] as number) * (scale[c] as number))
   return { scale, shift }
-}
-
-/** How output channels lie in a weight: `[groups, rows, channels, inner]`, flattened; channels count within their group. */
-export interface ChannelLayout {
-  readonly groups: number
-  readonly rows: number
-  readonly channels: number
-  readonly inner: number
 }
 
 /** Multiplies each weight by its channel's scale; the product is rounded once, to the weights' own type. */

@@ -4,13 +4,14 @@
 // Weights that other operators use as well are left to them: the layer gets its own copy.
 
 import { inferShapes } from '../../core/model/infer-shapes'
+import type { LinearLayer } from '../../core/model/linear-layer'
 import { mapGraphs, type GraphEdit } from '../../core/model/map-graphs'
 import { onnxOpset } from '../../core/model/model'
 import { attributes, float, nodeLabel, type Node } from '../../core/model/node'
-import { makeTensor, type Tensor } from '../../core/model/tensor'
+import { placeNumbers } from '../../core/model/place-numbers'
 import type { Apply, Note } from '../../core/pass/technique'
 import { foldBefore } from './input-weights'
-import { foldInto, type FoldedWeights, type LinearLayer } from './linear-layer'
+import { foldInto, type FoldedWeights } from './linear-layer'
 import { planFolds, type Fold } from './plan'
 import { planFoldsBefore, type FoldBefore } from './plan-before'
 import type { spec } from './spec'
@@ -88,11 +89,11 @@ function replaceReader(
 }
 
 const placeWeight = (graph: GraphEdit, layer: LinearLayer, numbers: FoldedWeights['weight']): string =>
-  place(graph, layer, layer.weight, numbers, layer.weight.dims)
+  placeNumbers(graph, layer.node, layer.weight, numbers, layer.weight.dims)
 
 const placeBias = (graph: GraphEdit, layer: LinearLayer, numbers: FoldedWeights['bias']): string => {
   const { bias, weight, channels } = layer
-  return place(graph, layer, bias ?? { ...weight, name: `${weight.name}_bias` }, numbers, [channels])
+  return placeNumbers(graph, layer.node, bias ?? { ...weight, name: `${weight.name}_bias` }, numbers, [channels])
 }
 
 /** The node with three inputs, its bias counted once. */
@@ -100,25 +101,4 @@ function withBias(node: Node, inputs: readonly string[]): Node {
   if (node.opType === 'MatMul') return { ...node, opType: 'Gemm', inputs, attributes: attributes({}) }
   if (node.opType !== 'Gemm') return { ...node, inputs }
   return { ...node, inputs, attributes: new Map([...node.attributes, ['beta', float(1)]]) }
-}
-
-/** Stores new numbers under the old name where only this layer reads it, else under a fresh one; returns the name. */
-function place(
-  { draft, freshName }: GraphEdit,
-  { node }: LinearLayer,
-  old: Tensor,
-  numbers: Float32Array | Float64Array,
-  dims: readonly number[],
-): string {
-  const position = node.inputs.indexOf(old.name)
-  const isOwn =
-    position > 0 &&
-    draft.initializers.has(old.name) &&
-    !draft.index.isInput(old.name) &&
-    !draft.index.isOutput(old.name) &&
-    draft.index.consumers(old.name).every((reader) => reader === node) &&
-    node.inputs.indexOf(old.name, position + 1) < 0
-  const name = isOwn ? old.name : freshName(draft.initializers.has(old.name) ? `${old.name}_folded` : old.name)
-  draft.setInitializer(makeTensor(name, old.dtype, dims, numbers))
-  return name
 }

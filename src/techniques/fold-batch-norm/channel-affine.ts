@@ -1,8 +1,9 @@
 // Reads an operator as "scale and shift per channel": batch normalization in inference, and Mul, Div, Add, Sub by a constant.
 // Answers with the reason where it is not one.
 
+import { floatsOf, isFloating } from '../../core/model/float-values'
 import { floatAttribute, intAttribute, type Node } from '../../core/model/node'
-import { tensorBytes, tensorCount, viewAs, type Tensor } from '../../core/model/tensor'
+import { tensorCount, type Tensor } from '../../core/model/tensor'
 import { batchNormAffine, type Affine } from './affine'
 
 /** The value that the operator reads: channels lie on axis 1. */
@@ -13,14 +14,6 @@ export interface ChannelValue {
 }
 
 type Lookup = (value: string) => Tensor | undefined
-
-export const isFloating = (tensor: Tensor): boolean => tensor.dtype === 'float32' || tensor.dtype === 'float64'
-
-/** Numbers of a float32 or float64 tensor. */
-export function floatsOf(tensor: Tensor): Float32Array | Float64Array {
-  const bytes = tensorBytes(tensor)
-  return tensor.dtype === 'float64' ? viewAs(bytes, Float64Array) : viewAs(bytes, Float32Array)
-}
 
 /** `opset`: of ai.onnx; the meaning of the operator's attributes and outputs depends on it. */
 export function batchNormOf(node: Node, value: ChannelValue, opset: number, constant: Lookup): Affine | string {

@@ -14,7 +14,7 @@ import {
   random,
   TOLERANCE,
 } from '../../../tests/fixtures/fold-model'
-import { floatsOf } from './channel-affine'
+import { floatsOf } from '../../core/model/float-values'
 
 describe('folding', () => {
   test.each([

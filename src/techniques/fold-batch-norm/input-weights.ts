@@ -1,32 +1,10 @@
 // How the weights of a layer take in a scale and a shift per channel of its input.
 
-import { floatAttribute, intAttribute, isOp, type Node } from '../../core/model/node'
+import { floatsOf } from '../../core/model/float-values'
+import type { LinearLayer, WeightGrid } from '../../core/model/linear-layer'
+import { floatAttribute, isOp } from '../../core/model/node'
 import type { Affine } from './affine'
-import { floatsOf } from './channel-affine'
-import type { FoldedWeights, LinearLayer } from './linear-layer'
-
-/** How input channels lie in a weight: `[groups, outputs, inputs, inner]` or `[groups, inputs, outputs, inner]`, flattened. */
-export interface InputLayout {
-  readonly groups: number
-  readonly outputs: number
-  readonly inputs: number
-  readonly inner: number
-  readonly outputsFirst: boolean
-}
-
-/** Undefined where the channels of the input are not on its axis 1. */
-export function inputLayoutOf({ node, weight }: LinearLayer): InputLayout | undefined {
-  const [first = 0, second = 0, ...kernel] = weight.dims
-  const inner = kernel.reduce((product, dim) => product * dim, 1)
-  const groups = isConvolution(node) ? intAttribute(node, 'group', 1) : 1
-  if (groups < 1 || first % groups !== 0) return undefined
-  const outputsFirst = isOp(node, 'Conv') || (isOp(node, 'Gemm') && intAttribute(node, 'transB', 0) !== 0)
-  if (isOp(node, 'Gemm') && intAttribute(node, 'transA', 0) !== 0) return undefined
-  const [outputs, inputs] = outputsFirst ? [first / groups, second] : [second, first / groups]
-  return { groups, outputs, inputs, inner, outputsFirst }
-}
-
-const isConvolution = (node: Node): boolean => isOp(node, 'Conv') || isOp(node, 'ConvTranspose')
+import type { FoldedWeights } from './linear-layer'
 
 /**
  * W′ = W · scale and b′ = β · b + α · Σ W · shift, in float64 and rounded once. The bias is left out where nothing is shifted. Undefined
@@ -34,7 +12,7 @@ const isConvolution = (node: Node): boolean => isOp(node, 'Conv') || isOp(node, 
  */
 export function foldBefore(
   layer: LinearLayer,
-  layout: InputLayout,
+  layout: WeightGrid,
   { scale, shift }: Affine,
 ): (Pick<FoldedWeights, 'weight'> & { readonly bias: FoldedWeights['bias'] | undefined }) | undefined {
   const { groups, outputs, inputs, inner, outputsFirst } = layout

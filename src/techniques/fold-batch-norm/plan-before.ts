@@ -1,17 +1,17 @@
 // Which batch normalizations, scales and shifts in front of a layer go into its weights. A scale always can; a shift only where every sum of
 // the layer sees all of its inputs, because what a convolution pads with is not shifted.
 
+import { isLinear, weightGridOf, type WeightGrid } from '../../core/model/linear-layer'
 import type { GraphEdit } from '../../core/model/map-graphs'
 import { intsAttribute, isOp, nodeLabel, stringAttribute, type Node } from '../../core/model/node'
 import { compose, identityAffine, type Affine } from './affine'
 import type { ChannelValue } from './channel-affine'
-import { inputLayoutOf, type InputLayout } from './input-weights'
-import { isLinear, linearLayerOf, type LinearLayer } from './linear-layer'
+import { foldableLayerOf, type FoldableLayer } from './linear-layer'
 import { affineOf, isAffine, isBatchNorm, onlyReader, rankOf, type FoldRules } from './plan'
 
 export interface FoldBefore {
-  readonly layer: LinearLayer
-  readonly layout: InputLayout
+  readonly layer: FoldableLayer
+  readonly layout: WeightGrid
   /** The operators that disappear, in the order in which they run. */
   readonly head: readonly Node[]
   /** What the first of them reads; from then on the layer reads it. */
@@ -29,8 +29,8 @@ export function planFoldsBefore(
   const reasons = new Map<Node, string>()
   for (const node of graph.draft.nodes) {
     if (!isLinear(node) || !stepBefore(graph, node, node.inputs[0] ?? '', rules)) continue
-    const layer = linearLayerOf(node, rules.opset, graph.constant, (value) => rankOf(graph, value))
-    const layout = typeof layer === 'string' ? undefined : inputLayoutOf(layer)
+    const layer = foldableLayerOf(node, rules.opset, graph.constant, (value) => rankOf(graph, value))
+    const layout = typeof layer === 'string' ? undefined : weightGridOf(layer)
     if (typeof layer === 'string' || !layout) continue
     const fold = followHead(graph, layer, layout, rules, reasons)
     if (fold) folds.push(fold)
@@ -40,8 +40,8 @@ export function planFoldsBefore(
 
 function followHead(
   graph: GraphEdit,
-  layer: LinearLayer,
-  layout: InputLayout,
+  layer: FoldableLayer,
+  layout: WeightGrid,
   rules: FoldRules,
   reasons: Map<Node, string>,
 ): FoldBefore | undefined {

@@ -1,14 +1,15 @@
 // Which operators go into which weights. Data only: nothing is computed here but the scales and shifts themselves.
 
 import type { GraphIndex } from '../../core/model/graph-index'
+import { isLinear } from '../../core/model/linear-layer'
 import type { GraphEdit } from '../../core/model/map-graphs'
 import { isOp, nodeLabel, type Node } from '../../core/model/node'
 import { compose, identityAffine, type Affine } from './affine'
 import { batchNormOf, scaleOrShiftOf, type ChannelValue } from './channel-affine'
-import { isLinear, linearLayerOf, type LinearLayer } from './linear-layer'
+import { foldableLayerOf, type FoldableLayer } from './linear-layer'
 
 export interface Fold {
-  readonly layer: LinearLayer
+  readonly layer: FoldableLayer
   /** The operators that disappear, in order. */
   readonly tail: readonly Node[]
   /** What all of them together do to the layer's output. */
@@ -34,7 +35,7 @@ export function planFolds(graph: GraphEdit, rules: FoldRules): FoldPlan {
     if (!isLinear(node)) continue
     const next = onlyReader(index, node.outputs[0] ?? '')
     if (typeof next !== 'string' && !isAffine(next, rules)) continue
-    const layer = linearLayerOf(node, rules.opset, graph.constant, (value) => rankOf(graph, value))
+    const layer = foldableLayerOf(node, rules.opset, graph.constant, (value) => rankOf(graph, value))
     if (typeof layer === 'string') {
       if (typeof next !== 'string') reasons.set(next, layer)
       continue
@@ -47,7 +48,7 @@ export function planFolds(graph: GraphEdit, rules: FoldRules): FoldPlan {
 
 function followTail(
   graph: GraphEdit,
-  layer: LinearLayer,
+  layer: FoldableLayer,
   rules: FoldRules,
   reasons: Map<Node, string>,
 ): Fold | undefined {
