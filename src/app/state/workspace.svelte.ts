@@ -10,6 +10,7 @@ import type {
   LoadedModel,
   ModelFile,
 } from '../../../workers/host/protocol'
+import { parseRanges } from '../../core/calibration/ranges-cache'
 import { asLabError, isCancelled, LabError } from '../../core/errors/lab-error'
 import { parseRecipe, parseRecipeText } from '../../core/recipe/parse-recipe'
 import { dataNeed, type OptionValue } from '../../core/options/spec'
@@ -45,8 +46,8 @@ export type Activity =
   | { readonly kind: 'counting'; readonly fraction: number }
   | { readonly kind: OtherRace; readonly fraction: number; readonly what: string }
 
-/** Timings besides the run: a self-check, a race of engines. */
-export type OtherRace = 'checking-device' | 'racing-engines'
+/** What fills the page besides the run: a self-check, a race of engines or recipes, the operator probe, the search for layers that hurt. */
+export type OtherRace = 'checking-device' | 'racing-engines' | 'racing-recipes' | 'probing' | 'finding-layers'
 
 const DEFAULT_PRESET: PresetName = 'int8-static'
 /** While something is timed the page changes no more often than this. */
@@ -185,6 +186,11 @@ export class Workspace {
     this.#recipe = recipeOf(name)
   }
 
+  /** A recipe with all its options, made by another part of the page. */
+  useRecipe(recipe: Recipe): void {
+    this.#recipe = recipe
+  }
+
   /** Throws `options/invalid`; the recipe stays as it was then. */
   setOption(index: number, option: string, value: OptionValue): void {
     this.#setSteps(
@@ -203,13 +209,16 @@ export class Workspace {
   }
 
   /** A saved recipe, with the ranges it may hold. What is wrong with it becomes the page's problem; the recipe stays then. */
-  async openRecipe(file: File): Promise<void> {
-    try {
-      this.#recipe = parseRecipeText(await file.text(), catalog)
-      this.#problem = undefined
-    } catch (error) {
-      this.#problem = asLabError(error)
-    }
+  openRecipe(file: File): Promise<void> {
+    return this.#adopt(async () => parseRecipeText(await file.text(), catalog))
+  }
+
+  /** Ranges that somebody else measured, such as ONNX Runtime's cache, instead of measuring them here. Errors as in `openRecipe`. */
+  importRanges(file: File): Promise<void> {
+    return this.#adopt(async () => {
+      const calibration = { source: `file:${file.name}`, indices: [], ranges: parseRanges(await file.text()) }
+      return { ...this.#recipe, calibration }
+    })
   }
 
   setCalibration(file: File): void {
@@ -314,6 +323,20 @@ export class Workspace {
   /** The plain WASM engine, for answers to the visitor's own inputs. */
   get referenceEngine(): EngineClient {
     return this.#client(PLAIN_WASM.key)
+  }
+
+  /** Opens models and runs recipes on them. */
+  get compressor(): CompressClient {
+    return this.#compress
+  }
+
+  async #adopt(read: () => Promise<Recipe>): Promise<void> {
+    try {
+      this.#recipe = await read()
+      this.#problem = undefined
+    } catch (error) {
+      this.#problem = asLabError(error)
+    }
   }
 
   /** Ranges were measured for the steps as they were, so they go with them. */
