@@ -16,6 +16,8 @@ export interface BlockRequest {
   readonly blockSize: number
   readonly bits: BlockBits
   readonly symmetric: boolean
+  /** At least n · k bytes where codes may be put: spares the fast algorithms a new array for each panel. */
+  readonly room?: Uint8Array
 }
 
 /** weight ≈ (code − zeroPoint) · scale. */

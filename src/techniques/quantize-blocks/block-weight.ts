@@ -19,48 +19,45 @@ export interface BlockWeight {
   readonly readers: readonly Node[]
 }
 
+/** Fills `into` with the rows from `first` on, k float32 values each, as many as fit. */
+export function readRows({ tensor, n, k, layout }: BlockWeight, first: number, into: Float32Array): void {
+  const bytes = tensorBytes(tensor)
+  if (layout === 'rows') {
+    bytesOf(into).set(bytes.subarray(4 * first * k, 4 * first * k + into.byteLength))
+    return
+  }
+  // Files are seldom aligned to four bytes, which a DataView does not mind. Bit patterns, so that no NaN is changed on the way.
+  const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const patterns = new Uint32Array(into.buffer, into.byteOffset, into.length)
+  const whole = k - (k % STREAMS)
+  for (let input = 0; input < whole; input += STREAMS) {
+    transposeEight(source, 4 * (input * n + first), 4 * n, patterns.subarray(input), k)
+  }
+  for (let input = whole; input < k; input++) {
+    transposeOne(source, 4 * (input * n + first), patterns.subarray(input), k)
+  }
+}
+
 /** Inputs that are transposed at once: as many streams as a core follows well, and their numbers share a cache line of the target. */
 const STREAMS = 8
 
-/** Fills `into` with the rows from `first` on, k float32 values each, as many as fit. */
-export function readRows({ tensor, n, k, layout }: BlockWeight, first: number, into: Float32Array): void {
-  const source = tensorBytes(tensor)
-  if (layout === 'rows') {
-    bytesOf(into).set(source.subarray(4 * first * k, 4 * first * k + into.byteLength))
-    return
-  }
-  const count = into.length / k
-  // Files are seldom aligned to four bytes, so pieces of columns go through a small aligned array.
-  const piece = new Float32Array(STREAMS * count)
-  const pieceBytes = bytesOf(piece)
-  for (let input = 0; input < k; input += STREAMS) {
-    const streams = Math.min(STREAMS, k - input)
-    for (let i = 0; i < streams; i++) {
-      const at = 4 * ((input + i) * n + first)
-      pieceBytes.set(source.subarray(at, at + 4 * count), 4 * i * count)
-    }
-    if (streams === STREAMS) scatterEight(piece, count, into, input, k)
-    else for (let i = 0; i < streams; i++) scatter(piece.subarray(i * count, (i + 1) * count), into, input + i, k)
-  }
-}
-
 // The hot loops. They stand alone, on numbers and typed arrays only, because engines compile them several times faster that way.
 
-function scatter(stream: Float32Array, into: Float32Array, start: number, k: number): void {
-  for (let i = 0, at = start; i < stream.length; i++, at += k) into[at] = stream[i] as number
+function transposeOne(source: DataView, start: number, target: Uint32Array, k: number): void {
+  for (let i = 0, at = start; i < target.length; i += k, at += 4) target[i] = source.getUint32(at, true)
 }
 
-/** Eight streams at once: three times as fast as one after the other. */
-function scatterEight(piece: Float32Array, count: number, into: Float32Array, start: number, k: number): void {
-  for (let i = 0, at = start; i < count; i++, at += k) {
-    into[at] = piece[i] as number
-    into[at + 1] = piece[i + count] as number
-    into[at + 2] = piece[i + 2 * count] as number
-    into[at + 3] = piece[i + 3 * count] as number
-    into[at + 4] = piece[i + 4 * count] as number
-    into[at + 5] = piece[i + 5 * count] as number
-    into[at + 6] = piece[i + 6 * count] as number
-    into[at + 7] = piece[i + 7 * count] as number
+/** Eight streams, `stride` bytes apart: three times as fast as one after the other. */
+function transposeEight(source: DataView, start: number, stride: number, target: Uint32Array, k: number): void {
+  for (let i = 0, at = start; i < target.length; i += k, at += 4) {
+    target[i] = source.getUint32(at, true)
+    target[i + 1] = source.getUint32(at + stride, true)
+    target[i + 2] = source.getUint32(at + 2 * stride, true)
+    target[i + 3] = source.getUint32(at + 3 * stride, true)
+    target[i + 4] = source.getUint32(at + 4 * stride, true)
+    target[i + 5] = source.getUint32(at + 5 * stride, true)
+    target[i + 6] = source.getUint32(at + 6 * stride, true)
+    target[i + 7] = source.getUint32(at + 7 * stride, true)
   }
 }
 

@@ -30,13 +30,16 @@ export function packBlobs(
 
 /** Zero points of MatMulNBits: uint8 [N, ceil(blocks · bits / 8)]; each row begins a byte and its unused slots hold the middle. */
 export function packZeroPoints(target: Uint8Array, zeroPoints: Uint8Array, panel: Panel, bits: BlockBits): void {
-  const perByte = 8 / bits
-  const rowBytes = Math.ceil(panel.blocks / perByte)
-  const row = new Uint8Array(rowBytes * perByte)
+  const rowBytes = Math.ceil((panel.blocks * bits) / 8)
+  const unused = (8 - ((panel.blocks * bits) % 8)) % 8
+  // Every slot that is not used holds the middle, which has a single bit set.
+  let filling = 0
+  for (let bit = 8 - unused + bits - 1; bit < 8; bit += bits) filling |= 1 << bit
   for (let i = 0; i < panel.rows; i++) {
-    row.fill(2 ** (bits - 1))
-    row.set(zeroPoints.subarray(i * panel.blocks, (i + 1) * panel.blocks))
-    packRun(target, (panel.firstRow + i) * rowBytes, row, bits)
+    const start = (panel.firstRow + i) * rowBytes
+    packRun(target, start, zeroPoints.subarray(i * panel.blocks, (i + 1) * panel.blocks), bits)
+    const last = start + rowBytes - 1
+    target[last] = (target[last] as number) | filling
   }
 }
 

@@ -41,12 +41,13 @@ export async function packWeight(
   const packer = form === 'blobs' ? new BlobPacker(weight, grid) : new ElementPacker(weight, grid)
   const panelRows = Math.min(n, Math.max(1, Math.floor(PANEL_VALUES / k)))
   const values = new Float32Array(panelRows * k)
+  const room = new Uint8Array(panelRows * k)
   let sinceCheckpoint = 0
   for (let firstRow = 0; firstRow < n; firstRow += panelRows) {
     const count = Math.min(panelRows, n - firstRow)
     const rows = values.subarray(0, count * k)
     readRows(weight, firstRow, rows)
-    const result = algorithm({ ...grid, rows, n: count, k })
+    const result = algorithm({ ...grid, rows, n: count, k, room })
     if (!result) return undefined
     packer.add({ firstRow, rows: count, k, blocks: blockCount({ k, ...grid }) }, result)
     sinceCheckpoint += rows.length

@@ -2,6 +2,7 @@
 // bit for bit: everything in float32, halves away from zero, a reciprocal instead of a division.
 
 import { blockCount, type BlockAlgorithm, type BlockRequest } from './block-codes'
+import { areFinite } from './block-weight'
 
 /** Weights for MatMulNBits: the zero point is added before rounding. */
 export const roundToNearest: BlockAlgorithm = (request) => roundBlocks(request, roundSums)
@@ -22,10 +23,9 @@ function roundBlocks(request: BlockRequest, round: typeof roundSums): ReturnType
   const magnitudes = new Float32Array(extremes.buffer)
   if (symmetric) symmetricSteps(magnitudes, bits, scales, zeroPoints)
   else asymmetricSteps(magnitudes, bits, scales, zeroPoints)
-  if (!scales.every(Number.isFinite)) return undefined
-  // Of scales so small that their reciprocal overflows nothing is left either.
-  const factors = scales.map((scale) => (Math.abs(scale) < LEAST_SCALE ? 0 : 1 / scale))
-  const codes = new Uint8Array(rows.length)
+  if (!areFinite(scales)) return undefined
+  const factors = reciprocals(scales)
+  const codes = request.room?.subarray(0, rows.length) ?? new Uint8Array(rows.length)
   round({ rows, k, blockSize, bits, factors, zeroPoints }, codes)
   return { codes, scales, zeroPoints: symmetric ? undefined : zeroPoints }
 }
@@ -39,6 +39,16 @@ function symmetricSteps(magnitudes: Float32Array, bits: number, scales: Float32A
     const low = magnitudes[2 * block + 1] as number
     scales[block] = (low > 0 && low >= high ? low : -high) / middle
   }
+}
+
+/** Of scales so small that their reciprocal overflows nothing is left: 0. */
+function reciprocals(scales: Float32Array): Float32Array {
+  const factors = new Float32Array(scales.length)
+  for (let block = 0; block < scales.length; block++) {
+    const scale = scales[block] as number
+    factors[block] = Math.abs(scale) < LEAST_SCALE ? 0 : 1 / scale
+  }
+  return factors
 }
 
 /** The range reaches from the smallest to the largest value and holds zero. */
