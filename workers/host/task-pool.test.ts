@@ -77,7 +77,7 @@ async function expectSameAsInPlace(pool: TaskPool, dims: readonly number[], form
 
 describe('a weight quantized by a pool', () => {
   it.each(FORMATS)('is that of one thread, to the bit, with any number of workers: %s', async (_what, dims, format) => {
-    for (const helpers of [0, 1, 3]) {
+    for (const helpers of [0, 2]) {
       const pool = new TaskPool(helpers, () => new LocalWorker(), turn)
       await expectSameAsInPlace(pool, dims, format)
       pool.end()
