@@ -72,6 +72,9 @@ const LAYERS: Readonly<Record<ProbeOperator, Layer>> = {
   matmul: dense(128, 768),
 }
 
+/** Multiply-accumulates of one inference of an operator's model. */
+export const probeMacs = (operator: ProbeOperator): number => count(LAYERS[operator].y) * LAYERS[operator].depth
+
 /** Every operator in every format that it has: 4-bit weights are for MatMul only. */
 export function probeModels(seed: number): readonly ProbeModel[] {
   return PROBE_OPERATORS.flatMap((operator) =>
