@@ -85,3 +85,13 @@ function tensorFromAttribute(name: string, attribute: Attribute): Tensor | undef
       return undefined
   }
 }
+
+/** The node that alone reads the value, else the reason why there is none. */
+export function onlyReader(index: GraphIndex, value: string): Node | string {
+  if (index.isOutput(value)) return 'the value before it is an output of the graph'
+  const readers = index.consumers(value)
+  const [reader] = readers
+  if (!reader) return 'nothing reads the value before it'
+  if (readers.length > 1) return 'the value before it is read by other operators too'
+  return reader.inputs.includes(value) ? reader : 'the value before it is read inside a subgraph'
+}

@@ -1,7 +1,7 @@
 // The operators that multiply with constant weights and add a bias per output channel, and how their channels lie in the weight.
 
 import { isFloating } from './float-values'
-import { floatAttribute, intAttribute, isOp, type Node } from './node'
+import { floatAttribute, intAttribute, intsAttribute, isOp, stringAttribute, type Node } from './node'
 import { tensorCount, type Tensor } from './tensor'
 
 /** How output channels lie in a weight: `[groups, rows, channels, inner]`, flattened; channels count within their group. */
@@ -10,6 +10,12 @@ export interface ChannelLayout {
   readonly rows: number
   readonly channels: number
   readonly inner: number
+}
+
+/** y[c] = scale[c] · x[c] + shift[c]. */
+export interface Affine {
+  readonly scale: Float64Array
+  readonly shift: Float64Array
 }
 
 export interface LinearLayer {
@@ -108,3 +114,10 @@ export function weightGridOf({ node, weight }: LinearLayer): WeightGrid | undefi
 }
 
 export const isConvolution = (node: Node): boolean => isOp(node, 'Conv') || isOp(node, 'ConvTranspose')
+
+/** Whether a convolution sees zeros around its input. */
+export function isPadded(node: Node): boolean {
+  const mode = stringAttribute(node, 'auto_pad', 'NOTSET')
+  if (mode === 'VALID') return false
+  return mode !== 'NOTSET' && mode !== '' ? true : (intsAttribute(node, 'pads')?.some((pad) => pad !== 0) ?? false)
+}

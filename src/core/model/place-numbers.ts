@@ -1,7 +1,7 @@
 // Puts changed numbers in the place of a constant of one node, and leaves other readers what they have.
 
 import type { GraphEdit } from './map-graphs'
-import type { Node } from './node'
+import { attributes, float, type Node } from './node'
 import { makeTensor, type Tensor } from './tensor'
 
 /** Stores new numbers under the old name where only this layer reads it, else under a fresh one; returns the name. */
@@ -23,4 +23,11 @@ export function placeNumbers(
   const name = isOwn ? old.name : freshName(draft.initializers.has(old.name) ? `${old.name}_folded` : old.name)
   draft.setInitializer(makeTensor(name, old.dtype, dims, numbers))
   return name
+}
+
+/** The node with three inputs, its bias counted once; a MatMul becomes a Gemm. */
+export function withBias(node: Node, inputs: readonly string[]): Node {
+  if (node.opType === 'MatMul') return { ...node, opType: 'Gemm', inputs, attributes: attributes({}) }
+  if (node.opType !== 'Gemm') return { ...node, inputs }
+  return { ...node, inputs, attributes: new Map([...node.attributes, ['beta', float(1)]]) }
 }

@@ -1,12 +1,6 @@
 // The arithmetic of folding, all in float64: what an operator does to each channel, and how it enters the weights before it.
 
-import type { ChannelLayout } from '../../core/model/linear-layer'
-
-/** y[c] = scale[c] · x[c] + shift[c]. */
-export interface Affine {
-  readonly scale: Float64Array
-  readonly shift: Float64Array
-}
+import type { Affine, ChannelLayout } from '../../core/model/linear-layer'
 
 export const identityAffine = (channels: number): Affine => ({
   scale: new Float64Array(channels).fill(1),

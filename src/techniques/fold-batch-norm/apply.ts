@@ -4,13 +4,13 @@
 // Weights that other operators use as well are left to them: the layer gets its own copy.
 
 import { inferShapes } from '../../core/model/infer-shapes'
+import { foldInput, type FoldedInput } from '../../core/model/fold-input'
 import type { LinearLayer } from '../../core/model/linear-layer'
 import { mapGraphs, type GraphEdit } from '../../core/model/map-graphs'
 import { onnxOpset } from '../../core/model/model'
-import { attributes, float, nodeLabel, type Node } from '../../core/model/node'
-import { placeNumbers } from '../../core/model/place-numbers'
+import { nodeLabel, type Node } from '../../core/model/node'
+import { placeNumbers, withBias } from '../../core/model/place-numbers'
 import type { Apply, Note } from '../../core/pass/technique'
-import { foldBefore } from './input-weights'
 import { foldInto, type FoldedWeights } from './linear-layer'
 import { planFolds, type Fold } from './plan'
 import { planFoldsBefore, type FoldBefore } from './plan-before'
@@ -34,7 +34,7 @@ export const apply: Apply<typeof spec> = async (model, { includeScaleAndShift },
     const before = planFoldsBefore(graph, rules)
     for (const fold of before.folds) {
       await context.checkpoint()
-      const weights = foldBefore(fold.layer, fold.layout, fold.affine)
+      const weights = foldInput(fold.layer, fold.layout, fold.affine)
       notes.push(noteOn(fold.layer, fold.head, weights !== undefined))
       if (!weights) continue
       changed = true
@@ -73,12 +73,7 @@ function replaceLayer(graph: GraphEdit, { layer, tail }: Fold, weights: FoldedWe
   )
 }
 
-/** `bias`: absent where nothing was shifted, and the layer keeps what it has. */
-function replaceReader(
-  graph: GraphEdit,
-  { layer, head, input }: FoldBefore,
-  { weight, bias }: Pick<FoldedWeights, 'weight'> & { readonly bias: FoldedWeights['bias'] | undefined },
-): void {
+function replaceReader(graph: GraphEdit, { layer, head, input }: FoldBefore, { weight, bias }: FoldedInput): void {
   const { node } = layer
   const weightName = placeWeight(graph, layer, weight)
   const next = bias
@@ -94,11 +89,4 @@ const placeWeight = (graph: GraphEdit, layer: LinearLayer, numbers: FoldedWeight
 const placeBias = (graph: GraphEdit, layer: LinearLayer, numbers: FoldedWeights['bias']): string => {
   const { bias, weight, channels } = layer
   return placeNumbers(graph, layer.node, bias ?? { ...weight, name: `${weight.name}_bias` }, numbers, [channels])
-}
-
-/** The node with three inputs, its bias counted once. */
-function withBias(node: Node, inputs: readonly string[]): Node {
-  if (node.opType === 'MatMul') return { ...node, opType: 'Gemm', inputs, attributes: attributes({}) }
-  if (node.opType !== 'Gemm') return { ...node, inputs }
-  return { ...node, inputs, attributes: new Map([...node.attributes, ['beta', float(1)]]) }
 }

@@ -4,7 +4,8 @@
 import { floatsOf, isFloating } from '../../core/model/float-values'
 import { floatAttribute, intAttribute, type Node } from '../../core/model/node'
 import { tensorCount, type Tensor } from '../../core/model/tensor'
-import { batchNormAffine, type Affine } from './affine'
+import type { Affine } from '../../core/model/linear-layer'
+import { batchNormAffine } from './affine'
 
 /** The value that the operator reads: channels lie on axis 1. */
 export interface ChannelValue {

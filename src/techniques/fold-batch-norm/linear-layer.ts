@@ -1,10 +1,10 @@
 // The layers that can take a scale and a shift per output channel into their weights, and how they do it.
 
 import { floatsOf } from '../../core/model/float-values'
-import { linearLayerOf, type LinearLayer } from '../../core/model/linear-layer'
+import { linearLayerOf, type Affine, type LinearLayer } from '../../core/model/linear-layer'
 import type { Node } from '../../core/model/node'
 import type { Tensor } from '../../core/model/tensor'
-import { scaleChannels, type Affine } from './affine'
+import { scaleChannels } from './affine'
 
 /** A layer whose output channels lie on axis 1. */
 export interface FoldableLayer extends LinearLayer {

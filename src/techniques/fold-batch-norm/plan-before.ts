@@ -1,13 +1,14 @@
 // Which batch normalizations, scales and shifts in front of a layer go into its weights. A scale always can; a shift only where every sum of
 // the layer sees all of its inputs, because what a convolution pads with is not shifted.
 
-import { isLinear, weightGridOf, type WeightGrid } from '../../core/model/linear-layer'
+import { onlyReader } from '../../core/model/graph-index'
+import { isLinear, isPadded, weightGridOf, type Affine, type WeightGrid } from '../../core/model/linear-layer'
 import type { GraphEdit } from '../../core/model/map-graphs'
-import { intsAttribute, isOp, nodeLabel, stringAttribute, type Node } from '../../core/model/node'
-import { compose, identityAffine, type Affine } from './affine'
+import { isOp, nodeLabel, type Node } from '../../core/model/node'
+import { compose, identityAffine } from './affine'
 import type { ChannelValue } from './channel-affine'
 import { foldableLayerOf, type FoldableLayer } from './linear-layer'
-import { affineOf, isAffine, isBatchNorm, onlyReader, rankOf, type FoldRules } from './plan'
+import { affineOf, isAffine, isBatchNorm, rankOf, type FoldRules } from './plan'
 
 export interface FoldBefore {
   readonly layer: FoldableLayer
@@ -94,10 +95,4 @@ function shiftReason(layer: Node, { shift }: Affine): string | undefined {
   return isOp(layer, 'Conv') && isPadded(layer)
     ? `${nodeLabel(layer)} after it pads, and what it pads with is not shifted`
     : undefined
-}
-
-function isPadded(node: Node): boolean {
-  const mode = stringAttribute(node, 'auto_pad', 'NOTSET')
-  if (mode === 'VALID') return false
-  return mode !== 'NOTSET' && mode !== '' ? true : (intsAttribute(node, 'pads')?.some((pad) => pad !== 0) ?? false)
 }

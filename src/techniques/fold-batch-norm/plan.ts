@@ -1,10 +1,10 @@
 // Which operators go into which weights. Data only: nothing is computed here but the scales and shifts themselves.
 
-import type { GraphIndex } from '../../core/model/graph-index'
-import { isLinear } from '../../core/model/linear-layer'
+import { onlyReader, type GraphIndex } from '../../core/model/graph-index'
+import { isLinear, type Affine } from '../../core/model/linear-layer'
 import type { GraphEdit } from '../../core/model/map-graphs'
 import { isOp, nodeLabel, type Node } from '../../core/model/node'
-import { compose, identityAffine, type Affine } from './affine'
+import { compose, identityAffine } from './affine'
 import { batchNormOf, scaleOrShiftOf, type ChannelValue } from './channel-affine'
 import { foldableLayerOf, type FoldableLayer } from './linear-layer'
 
@@ -86,16 +86,6 @@ export const isBatchNorm = (node: Node): boolean => isOp(node, 'BatchNormalizati
 export const isAffine = (node: Node, { includeScaleAndShift }: FoldRules): boolean =>
   isBatchNorm(node) ||
   (includeScaleAndShift && node.domain === '' && ['Mul', 'Add', 'Sub', 'Div'].includes(node.opType))
-
-/** The node that alone reads the value, else the reason why there is none. */
-export function onlyReader(index: GraphIndex, value: string): Node | string {
-  if (index.isOutput(value)) return 'the value before it is an output of the graph'
-  const readers = index.consumers(value)
-  const [reader] = readers
-  if (!reader) return 'nothing reads the value before it'
-  if (readers.length > 1) return 'the value before it is read by other operators too'
-  return reader.inputs.includes(value) ? reader : 'the value before it is read inside a subgraph'
-}
 
 /** A reason for each batch normalization that stays, also for those that no layer led to. */
 function withReasons(

@@ -1,20 +1,22 @@
 // How the weights of a layer take in a scale and a shift per channel of its input.
 
-import { floatsOf } from '../../core/model/float-values'
-import type { LinearLayer, WeightGrid } from '../../core/model/linear-layer'
-import { floatAttribute, isOp } from '../../core/model/node'
-import type { Affine } from './affine'
-import type { FoldedWeights } from './linear-layer'
+import { floatsOf } from './float-values'
+import type { Affine, LinearLayer, WeightGrid } from './linear-layer'
+import { floatAttribute, isOp } from './node'
+
+type Numbers = Float32Array | Float64Array
+
+export interface FoldedInput {
+  readonly weight: Numbers
+  /** Undefined where nothing was shifted, and the layer keeps what it has. */
+  readonly bias: Numbers | undefined
+}
 
 /**
  * W′ = W · scale and b′ = β · b + α · Σ W · shift, in float64 and rounded once. The bias is left out where nothing is shifted. Undefined
  * where a result is not finite.
  */
-export function foldBefore(
-  layer: LinearLayer,
-  layout: WeightGrid,
-  { scale, shift }: Affine,
-): (Pick<FoldedWeights, 'weight'> & { readonly bias: FoldedWeights['bias'] | undefined }) | undefined {
+export function foldInput(layer: LinearLayer, layout: WeightGrid, { scale, shift }: Affine): FoldedInput | undefined {
   const { groups, outputs, inputs, inner, outputsFirst } = layout
   const weights = floatsOf(layer.weight)
   const weight = weights.slice()
@@ -39,7 +41,7 @@ export function foldBefore(
   return weight.every(Number.isFinite) && (bias?.every(Number.isFinite) ?? true) ? { weight, bias } : undefined
 }
 
-function shiftedBias({ node, weight, bias, biasFactor }: LinearLayer, sums: Float64Array): FoldedWeights['bias'] {
+function shiftedBias({ node, weight, bias, biasFactor }: LinearLayer, sums: Float64Array): Numbers {
   const alpha = isOp(node, 'Gemm') ? floatAttribute(node, 'alpha', 1) : 1
   const before = bias && floatsOf(bias)
   const after = weight.dtype === 'float64' ? new Float64Array(sums.length) : new Float32Array(sums.length)
