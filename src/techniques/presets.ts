@@ -18,7 +18,11 @@ interface Preset {
   readonly target?: TargetId
 }
 
-const prepare = [{ technique: 'fold-batch-norm' }, { technique: 'fold-constants' }] as const
+const prepare = [
+  { technique: 'fold-batch-norm' },
+  { technique: 'fold-constants' },
+  { technique: 'simplify-graph' },
+] as const
 
 export const presets = {
   copy: {

@@ -7,6 +7,7 @@ import { LabError } from '../../core/errors/lab-error'
 import { inferShapes } from '../../core/model/infer-shapes'
 import { onnxOpset, type Model } from '../../core/model/model'
 import { nodeLabel } from '../../core/model/node'
+import { untypedValues, type UntypedValue } from '../../core/model/untyped-values'
 import type { QuantDType } from '../../core/numeric/quant-params'
 import { raiseOpset } from '../../core/onnx/raise-opset'
 import type { PassContext } from '../../core/pass/pass-context'
@@ -133,6 +134,13 @@ function typeNotes({ placement, activationType, weightType }: StaticOptions): No
   const text = `CPUs compute ${odd.join(' and ')} in float, so this is no faster there than the original.`
   return [{ kind: 'warning', text }]
 }
+
+/** What has no known type is taken for no float tensor. */
+const untypedNote = ({ value, node }: UntypedValue): Note => ({
+  kind: 'warning',
+  subject: value,
+  text: `Its type is not known${node === undefined ? '' : `, as it comes from "${node}"`}, so it stays as it is.`,
+})
 
 const NOTHING_TO_DO: Note = {
   kind: 'skipped',

@@ -298,3 +298,30 @@ it('a second run of quantize-static changes nothing', async () => {
   const { model: once } = await quantize(residual, images)
   expect((await apply(once, DEFAULTS, testContext())).model).toBe(once)
 })
+
+it('names a value of unknown type, for nothing can be said of it', async () => {
+  const strange = buildModel({
+    inputs: { x: ['float32', [1, 4]] },
+    outputs: { y: ['float32'] },
+    domains: { strange: 1 },
+    initializers: {
+      w: tensor(
+        'float32',
+        [4, 4],
+        Array.from({ length: 16 }, (_, i) => i / 16),
+      ),
+    },
+    nodes: [
+      node('MatMul', ['x', 'w'], ['a']),
+      { ...node('Odd', ['a'], ['b']), domain: 'strange' },
+      node('Relu', ['b'], ['y']),
+    ],
+  })
+  const ranges = { x: [-1, 1], a: [-1, 1] } as const
+  const { notes } = await apply(strange, defaultOptions(spec.options), testContext({ ranges }))
+  expect(notes).toContainEqual({
+    kind: 'warning',
+    subject: 'b',
+    text: expect.stringMatching(/^Its type is not known, as it comes from "/),
+  })
+})
