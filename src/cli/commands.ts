@@ -1,5 +1,6 @@
 // The commands of the terminal as data: what each takes and does. `main.ts` knows the code behind them.
 
+import { GOALS } from '../advisor/goals'
 import { ENGINE_IDS } from '../engines/engine'
 import { presets } from '../techniques/presets'
 import { defineCommand } from './command'
@@ -209,6 +210,59 @@ export const commands = {
     remarks: [
       `ENGINE: ${ENGINES}.`,
       'Ratios are format ÷ float32: below 1 is faster. They are hints; `bench` and `best` race whole models.',
+    ],
+  }),
+  best: defineCommand({
+    name: 'best',
+    summary: 'Finds the best form of a model for this device by a race of a few recipes, or keeps the original.',
+    positionals: { usage: 'MODEL', min: 1, max: 1 },
+    options: {
+      goal: {
+        kind: 'choice',
+        value: 'GOAL',
+        choices: GOALS,
+        help: 'The fastest, the smallest that is not slower, or the most exact of about half the size; speed if not given.',
+      },
+      data: { ...data, help: 'Real inputs for ranges and answers; models of the zoo bring theirs.' },
+      calibration: { ...data, help: 'Real inputs for ranges alone, where those of --data are to judge by only.' },
+      engine: { kind: 'text', value: 'ENGINE', help: 'Where it is to be fast; ort-wasm:1 if not given.' },
+      where: {
+        kind: 'choice',
+        value: 'PLACE',
+        choices: ['node', 'browser'],
+        help: 'Node, or a headless Chromium; Node where it has the engine if not given.',
+      },
+      seconds: {
+        kind: 'number',
+        value: 'S',
+        default: 60,
+        min: 1,
+        max: 3600,
+        help: 'Time to sample in the race, after the warm-up.',
+      },
+      samples: {
+        kind: 'number',
+        value: 'N',
+        default: DEMO_SAMPLES,
+        min: 0,
+        max: 1e6,
+        help: 'Samples to compare the answers on; 0 takes all of them.',
+      },
+      probe: { kind: 'text', value: 'FILE', help: 'A table of `probe --save` to take instead of probing.' },
+      output: {
+        kind: 'text',
+        short: 'o',
+        value: 'OUT',
+        help: 'Writes the winner; nothing where the original is kept.',
+      },
+      dimension: freeDimensions,
+    },
+    remarks: [
+      MODEL,
+      DATA,
+      `ENGINE: ${ENGINES}.`,
+      RATIOS,
+      'Whose answers do not hold cannot win: more than a point of accuracy, a class in fifty, or a tenth of the outputs lost.',
     ],
   }),
   demo: defineCommand({

@@ -21,6 +21,7 @@ const runners: {
   sensitivity: () => import('./run/sensitivity'),
   bench: () => import('./run/bench'),
   probe: () => import('./run/probe'),
+  best: () => import('./run/best'),
   demo: () => import('./run/demo'),
 }
 

@@ -12,7 +12,7 @@ export interface BenchVariant extends Timing, FileAnswers {
 }
 
 /** Of this run; null where nothing was timed. */
-interface Timing {
+export interface Timing {
   readonly loadMs: number | null
   readonly sessionMs: number | null
   readonly firstRunMs: number | null
