@@ -2,7 +2,6 @@
 
 import { expose } from 'comlink'
 
-import { spreadIndices } from '../src/core/calibration/observe'
 import { LabError } from '../src/core/errors/lab-error'
 import { encodeParts } from '../src/core/onnx/encode-parts'
 import { runRecipe, type RecipeHost } from '../src/core/pass/run-recipe'
@@ -10,9 +9,8 @@ import { sha256Hex } from '../src/core/recipe/recipe-key'
 import { summarizeModel } from '../src/core/report/model-summary'
 import type { Dataset } from '../src/data/dataset'
 import { fittedDimensions } from '../src/data/fitted-dimensions'
-import { preparePair } from '../src/sensitivity/prepare-pair'
-import { analyseSensitivity, type Sensitivity } from '../src/sensitivity/sensitivity'
-import { activationDetail, weightDetail, type TensorDetail } from '../src/sensitivity/tensor-detail'
+import type { Sensitivity } from '../src/sensitivity/sensitivity'
+import type { TensorDetail } from '../src/sensitivity/tensor-detail'
 import { catalog } from '../src/techniques/catalog'
 import { passes } from '../src/techniques/passes'
 import { openTaskPool } from './host/browser-task-pool'
@@ -109,8 +107,10 @@ async function withData<T>(
   }
 }
 
+// Seldom needed, and with it comes all that sets two models side by side.
 const findSensitivity = (request: SensitivityJobRequest, context: JobContext): Promise<Sensitivity> =>
-  withData(request, context, ({ model }, data, host) => {
+  withData(request, context, async ({ model }, data, host) => {
+    const { analyseSensitivity } = await import('../src/sensitivity/sensitivity')
     const { labels } = data
     return analyseSensitivity({
       ...{ model, recipe: request.recipe, samples: request.samples, host, data },
@@ -121,9 +121,9 @@ const findSensitivity = (request: SensitivityJobRequest, context: JobContext): P
 
 const findDetail = ({ tensor, ...request }: TensorDetailRequest, context: JobContext): Promise<TensorDetail> =>
   withData(request, context, async ({ model }, data, host) => {
-    const pair = await preparePair(model, request.recipe, { catalog, passes }, host)
-    if (tensor.kind === 'weight') return weightDetail(pair.float, pair.changed, tensor.name)
-    return activationDetail(pair, tensor.name, data, spreadIndices(data.size, request.samples), host)
+    const { lookAtTensor } = await import('../src/sensitivity/look-at-tensor')
+    const { recipe, samples } = request
+    return lookAtTensor(tensor, { model, recipe, techniques: { catalog, passes }, host, data, samples })
   })
 
 /** Null when there is no memory left to read the file back: the result stands without it. */

@@ -13,9 +13,9 @@ test('every line holds the numbers of the tensor', () => {
     detail({ value: 0.333, scale: 0.02, zeroPoint: -3, rounded: 14, integer: 14, restored: 0.34 }),
   )
   expect(lines).toEqual([
-    'q = clip(round(x ÷ scale) + zero point, (−128), 127)',
-    '  = clip(round(0.333 ÷ 0.02) + (−3), (−128), 127)',
-    '  = clip(14, (−128), 127) = 14',
+    'q = clip(round(x ÷ scale) + zero point, −128, 127)',
+    '  = clip(round(0.333 ÷ 0.02) + (−3), −128, 127)',
+    '  = clip(14, −128, 127) = 14',
     'x′ = (q − zero point) × scale',
     '   = (14 − (−3)) × 0.02 = 0.34',
     'x′ − x = 0.007',
@@ -26,7 +26,7 @@ test('what is clipped is seen, and so is an integer that is not the nearest one'
   const clipped = workedFormula(
     detail({ value: 3, scale: 0.02, zeroPoint: 0, rounded: 150, integer: 127, restored: 2.54 }),
   )
-  expect(clipped?.[2]).toBe('  = clip(150, (−128), 127) = 127')
+  expect(clipped?.[2]).toBe('  = clip(150, −128, 127) = 127')
   const chosen = workedFormula(
     detail({ value: 1, scale: 0.02, zeroPoint: 0, rounded: 50, integer: 51, restored: 1.02 }),
   )

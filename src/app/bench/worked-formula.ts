@@ -8,14 +8,14 @@ export function workedFormula({ example, integers }: TensorDetail): readonly str
   const { value, scale, zeroPoint, rounded, integer, restored } = example
   const [lowest, highest] = integers
   const clipped = Math.min(Math.max(rounded, lowest), highest)
-  const bounds = `${signed(lowest)}, ${signed(highest)}`
+  const bounds = `${real(lowest)}, ${real(highest)}`
   return [
     `q = clip(round(x ÷ scale) + zero point, ${bounds})`,
     `  = clip(round(${real(value)} ÷ ${real(scale)}) + ${signed(zeroPoint)}, ${bounds})`,
-    `  = clip(${signed(rounded)}, ${bounds}) = ${signed(clipped)}`,
-    ...(clipped === integer ? [] : [`stored instead: ${signed(integer)}, chosen by the technique`]),
+    `  = clip(${real(rounded)}, ${bounds}) = ${real(clipped)}`,
+    ...(clipped === integer ? [] : [`stored instead: ${real(integer)}, chosen by the technique`]),
     `x′ = (q − zero point) × scale`,
-    `   = (${signed(integer)} − ${signed(zeroPoint)}) × ${real(scale)} = ${real(restored)}`,
+    `   = (${real(integer)} − ${signed(zeroPoint)}) × ${real(scale)} = ${real(restored)}`,
     `x′ − x = ${real(restored - value)}`,
   ]
 }
@@ -26,4 +26,5 @@ export function real(value: number): string {
   return (isFar ? value.toExponential(4) : String(Number(value.toPrecision(5)))).replaceAll('-', '−')
 }
 
+/** Behind a sign of its own. */
 const signed = (value: number): string => (value < 0 ? `(−${-value})` : String(value))
