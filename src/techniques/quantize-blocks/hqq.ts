@@ -53,27 +53,48 @@ export function halfQuadraticGrid(values: Float32Array, blockSize: number, bits:
   const start = values.length < blockSize ? 0 : (values[0] as number)
   const { low, high } = rangeOf(values, 0, values.length, start)
   const inverseScale = high === low ? 1 : Math.min(top / (high - low), MAX_INVERSE_SCALE)
-  let zeroPoint = roundHalfEven(-low * inverseScale)
-  const zeroPoints = [zeroPoint]
+  const zeroPoints = [roundHalfEven(-low * inverseScale)]
+  const moved = { zeroPoint: zeroPoints[0] as number, error: 0 }
   let beta = FIRST_BETA
   let least = Infinity
   for (let i = 0; i < ITERATIONS; i++, beta *= BETA_GROWTH) {
-    let error = 0
-    let sum = 0
-    for (let j = 0; j < blockSize; j++) {
-      const value = values[j] ?? 0
-      const q = Math.min(Math.max(roundHalfEven(value * inverseScale + zeroPoint), 0), top)
-      const difference = value - (q - zeroPoint) / inverseScale
-      error += Math.abs(difference)
-      sum += q - (value - shrink(difference, beta)) * inverseScale
-    }
-    zeroPoint = sum / blockSize
-    zeroPoints.push(zeroPoint)
-    if (error >= least) break
-    least = error
+    moveZeroPoint(values, { inverseScale, beta, top, filling: blockSize - values.length }, moved)
+    zeroPoints.push(moved.zeroPoint)
+    if (moved.error >= least) break
+    least = moved.error
   }
   return { inverseScale, zeroPoints }
 }
+
+interface Move {
+  readonly inverseScale: number
+  readonly beta: number
+  readonly top: number
+  /** Zeros behind the values. */
+  readonly filling: number
+}
+
+/** One iteration: the zero point that is best for the codes, with the errors shrunk. The error is that before the move. */
+function moveZeroPoint(values: Float32Array, move: Move, moved: { zeroPoint: number; error: number }): void {
+  const { inverseScale, beta, top, filling } = move
+  const { zeroPoint } = moved
+  const scale = 1 / inverseScale
+  let error = 0
+  let sum = 0
+  for (let j = 0; j < values.length; j++) {
+    const value = values[j] as number
+    const q = clip(roundHalfEven(value * inverseScale + zeroPoint), top)
+    const difference = value - (q - zeroPoint) * scale
+    error += Math.abs(difference)
+    sum += q - (value - shrink(difference, beta)) * inverseScale
+  }
+  const q = clip(roundHalfEven(zeroPoint), top)
+  const difference = (zeroPoint - q) * scale
+  moved.error = error + filling * Math.abs(difference)
+  moved.zeroPoint = (sum + filling * (q + shrink(difference, beta) * inverseScale)) / (values.length + filling)
+}
+
+const clip = (code: number, top: number): number => (code < 0 ? 0 : code > top ? top : code)
 
 /** The proximal step of the norm: pulls towards zero, small errors more than large ones. */
 function shrink(error: number, beta: number): number {
@@ -86,7 +107,7 @@ function shrink(error: number, beta: number): number {
 function integerGrid(values: Float32Array, blockSize: number, bits: BlockBits): Grid {
   const top = 2 ** bits - 1
   const { inverseScale, zeroPoints } = halfQuadraticGrid(values, blockSize, bits)
-  const rounded = new Set(zeroPoints.map((zeroPoint) => Math.min(Math.max(roundHalfEven(zeroPoint), 0), top)))
+  const rounded = new Set(zeroPoints.map((zeroPoint) => clip(roundHalfEven(zeroPoint), top)))
   const scale = Math.fround(1 / inverseScale)
   let best = fitScale(values, plainGrid(values, top), top)
   for (const zeroPoint of rounded) {
@@ -117,7 +138,7 @@ function fitScale(values: Float32Array, start: Grid, top: number): { readonly gr
 }
 
 const code = (value: number, { scale, zeroPoint }: Grid, top: number): number =>
-  Math.min(Math.max(roundHalfEven(value / scale + zeroPoint), 0), top)
+  clip(roundHalfEven(value / scale + zeroPoint), top)
 
 function bestScale(values: Float32Array, grid: Grid, top: number): number {
   let product = 0

@@ -48,7 +48,8 @@ class BlockFit {
   readonly #x: Float32Array
   readonly #weights: Float32Array
   readonly #codes: Float32Array
-  readonly #products: Float32Array
+  /** Products to be summed up: of weights and codes, and of those with codes and with values. */
+  readonly #products: Products
 
   constructor(blockSize: number, top: number, sumOf: (values: Float32Array) => number) {
     this.#top = top
@@ -56,25 +57,26 @@ class BlockFit {
     this.#x = new Float32Array(blockSize)
     this.#weights = new Float32Array(blockSize)
     this.#codes = new Float32Array(blockSize)
-    this.#products = new Float32Array(blockSize)
+    const room = (): Float32Array => new Float32Array(blockSize)
+    this.#products = { wl: room(), wll: room(), wlx: room() }
   }
 
   best(values: Float32Array): Fit {
-    this.#x.fill(0)
-    this.#x.set(values)
-    const { high, ...range } = rangeOf(this.#x, 0, this.#x.length, 0)
+    const x = this.#x.fill(0)
+    x.set(values)
+    const { high, ...range } = rangeOf(x, 0, x.length, 0)
     let low = range.low
+    const step = stepOf(this.#top, low, high)
+    let scale = fround(1 / step)
+    if (hasOneSign(x)) return { scale, low }
     this.#weigh()
     const sumW = this.#sum(this.#weights)
-    const sumX = this.#sumOf(this.#x)
-    const step = this.#step(this.#top, low, high)
-    let scale = fround(1 / step)
-    if (this.#hasOneSign()) return { scale, low }
-    this.#encode(step, low)
+    const sumX = this.#sumOf(x)
+    encode(x, this.#codes, step, low, this.#top)
     let least = this.#error(scale, low)
     for (let i = 0; i < STEPS; i++) {
       // The offset found so far stands for the lowest value: so the original has it.
-      this.#encode(this.#step(fround(-1 + 0.1 * i + this.#top), low, high), low)
+      encode(x, this.#codes, stepOf(fround(-1 + 0.1 * i + this.#top), low, high), low, this.#top)
       const next = this.#leastSquares(sumW, sumX)
       const error = this.#error(next.scale, next.low)
       if (error < least) ({ scale, low, least } = { ...next, least: error })
@@ -82,43 +84,25 @@ class BlockFit {
     return { scale, low }
   }
 
-  #hasOneSign(): boolean {
-    return this.#x.every((value) => value > 0) || this.#x.every((value) => value < 0)
-  }
-
   #weigh(): void {
-    const x = this.#x
-    for (let i = 0; i < x.length; i++) this.#products[i] = (x[i] as number) * (x[i] as number)
-    const mean = fround(Math.sqrt(fround(this.#sum(this.#products) / x.length)))
-    for (let i = 0; i < x.length; i++) this.#weights[i] = mean + Math.abs(x[i] as number)
-  }
-
-  #step(codes: number, low: number, high: number): number {
-    return low === high ? 1 : fround(codes / fround(high - low))
-  }
-
-  #encode(step: number, low: number): void {
-    const x = this.#x
-    for (let i = 0; i < x.length; i++) {
-      const code = roundHalfEven(fround(step * fround((x[i] as number) - low)))
-      this.#codes[i] = Math.min(Math.max(code, 0), this.#top)
-    }
+    const [x, weights, squares] = [this.#x, this.#weights, this.#products.wl]
+    for (let i = 0; i < x.length; i++) squares[i] = (x[i] as number) * (x[i] as number)
+    const mean = fround(Math.sqrt(fround(this.#sum(squares) / x.length)))
+    for (let i = 0; i < x.length; i++) weights[i] = mean + Math.abs(x[i] as number)
   }
 
   /** Σ weight · value. */
   #sumOf(values: Float32Array): number {
-    for (let i = 0; i < values.length; i++) this.#products[i] = (this.#weights[i] as number) * (values[i] as number)
-    return this.#sum(this.#products)
+    const [weights, products] = [this.#weights, this.#products.wl]
+    for (let i = 0; i < values.length; i++) products[i] = (weights[i] as number) * (values[i] as number)
+    return this.#sum(products)
   }
 
   #leastSquares(sumW: number, sumX: number): Fit {
-    const [x, codes, products] = [this.#x, this.#codes, this.#products]
-    const sumL = this.#sumOf(codes)
-    // Products of weights and codes are rounded before they are multiplied again.
-    for (let i = 0; i < x.length; i++) products[i] = fround(at(this.#weights, i) * at(codes, i)) * at(codes, i)
-    const sumL2 = this.#sum(products)
-    for (let i = 0; i < x.length; i++) products[i] = fround(at(this.#weights, i) * at(codes, i)) * at(x, i)
-    const sumXL = this.#sum(products)
+    multiply(this.#x, this.#weights, this.#codes, this.#products)
+    const sumL = this.#sum(this.#products.wl)
+    const sumL2 = this.#sum(this.#products.wll)
+    const sumXL = this.#sum(this.#products.wlx)
     const determinant = fround(fround(sumW * sumL2) - fround(sumL * sumL))
     return {
       scale: fround(fround(fround(sumW * sumXL) - fround(sumX * sumL)) / determinant),
@@ -128,20 +112,67 @@ class BlockFit {
 
   /** NaN where the codes are all the same: no fit is better than that. */
   #error(scale: number, low: number): number {
-    for (let i = 0; i < this.#x.length; i++) {
-      const difference = fround(fround(fround(scale * at(this.#codes, i)) + low) - at(this.#x, i))
-      this.#products[i] = at(this.#weights, i) * fround(difference * difference)
-    }
-    return this.#sum(this.#products)
+    const errors = this.#products.wl
+    weighErrors(this.#x, this.#weights, this.#codes, { scale, low }, errors)
+    return this.#sum(errors)
   }
 }
 
-const at = (values: Float32Array, i: number): number => values[i] as number
+interface Products {
+  readonly wl: Float32Array
+  readonly wll: Float32Array
+  readonly wlx: Float32Array
+}
+
+const stepOf = (codes: number, low: number, high: number): number =>
+  low === high ? 1 : fround(codes / fround(high - low))
+
+const hasOneSign = (x: Float32Array): boolean => x.every((value) => value > 0) || x.every((value) => value < 0)
+
+// The hot loops. They stand alone, on numbers and typed arrays only, because engines compile them several times faster that way.
+
+function encode(x: Float32Array, codes: Float32Array, step: number, low: number, top: number): void {
+  for (let i = 0; i < x.length; i++) {
+    const code = roundHalfEven(fround(step * fround((x[i] as number) - low)))
+    codes[i] = code < 0 ? 0 : code > top ? top : code
+  }
+}
+
+/** Products of weights and codes are rounded before they are multiplied again. */
+function multiply(x: Float32Array, weights: Float32Array, codes: Float32Array, { wl, wll, wlx }: Products): void {
+  for (let i = 0; i < x.length; i++) {
+    const code = codes[i] as number
+    const product = fround((weights[i] as number) * code)
+    wl[i] = product
+    wll[i] = product * code
+    wlx[i] = product * (x[i] as number)
+  }
+}
+
+function weighErrors(
+  x: Float32Array,
+  weights: Float32Array,
+  codes: Float32Array,
+  { scale, low }: Fit,
+  errors: Float32Array,
+): void {
+  for (let i = 0; i < x.length; i++) {
+    const difference = fround(fround(fround(scale * (codes[i] as number)) + low) - (x[i] as number))
+    errors[i] = (weights[i] as number) * fround(difference * difference)
+  }
+}
 
 /** numpy's sum of a power of two of float32 values, 16 or more: eight sums side by side, and halves of at most 128 on their own. */
 function sum(v: Float32Array, from = 0, count = v.length): number {
   if (count > 128) return fround(sum(v, from, count / 2) + sum(v, from + count / 2, count / 2))
-  let [a, b, c, d, e, f, g, h] = [0, 0, 0, 0, 0, 0, 0, 0]
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  let e = 0
+  let f = 0
+  let g = 0
+  let h = 0
   for (let i = from; i < from + count; i += 8) {
     a = fround(a + (v[i] as number))
     b = fround(b + (v[i + 1] as number))
