@@ -55,6 +55,7 @@ const WITH_DATA: Readonly<Record<string, GptqOptions & { readonly symmetric: boo
   gptq: { ...PAPER, symmetric: false },
   'gptq symmetric': { ...PAPER, symmetric: true },
   'gptq, largest inputs first': { ...PAPER, actOrder: true, symmetric: false },
+  'gptq, largest inputs first, damping 0.1': { damping: 0.1, actOrder: true, gridMse: false, symmetric: false },
   'gptq, shrunk grids': { ...PAPER, gridMse: true, symmetric: false },
   'gptq, damping 0.1': { ...PAPER, damping: 0.1, symmetric: false },
 }
@@ -77,7 +78,6 @@ test('4-bit weights of a trained transformer', async () => {
         const row = (table[name] ??= {})
         row[layer.name] = decibels(signal, energy(change, k, unseen))
       }
-      console.log(layer.name)
     }
   }
   const reference: { readonly sqnrDb: Table; readonly versions: object } = JSON.parse(
