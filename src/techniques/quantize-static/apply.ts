@@ -52,6 +52,7 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
   context.progress(1, 'done')
   const notes = [
     ...plan.notes,
+    ...untypedValues(raised, types).map(untypedNote),
     ...(measured?.notes ?? []),
     ...changeNotes(plan),
     ...typeNotes(options),
