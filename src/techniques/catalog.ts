@@ -2,6 +2,7 @@
 // A new technique is one folder, one line here and one line in passes.ts (docs/adding-a-technique.md). The order is the one people see.
 
 import { spec as castFloat16 } from './cast-float16/spec'
+import { spec as equalizeLayers } from './equalize-layers/spec'
 import { spec as foldBatchNorm } from './fold-batch-norm/spec'
 import { spec as foldConstants } from './fold-constants/spec'
 import { spec as quantizeBlocks } from './quantize-blocks/spec'
@@ -14,6 +15,7 @@ export const catalog = {
   'fold-batch-norm': foldBatchNorm,
   'fold-constants': foldConstants,
   'simplify-graph': simplifyGraph,
+  'equalize-layers': equalizeLayers,
   'cast-float16': castFloat16,
   'quantize-weights': quantizeWeights,
   'quantize-blocks': quantizeBlocks,

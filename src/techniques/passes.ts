@@ -4,6 +4,7 @@
 import type { Apply } from '../core/pass/technique'
 import { apply as castFloat16 } from './cast-float16/apply'
 import type { catalog, TechniqueId } from './catalog'
+import { apply as equalizeLayers } from './equalize-layers/apply'
 import { apply as foldBatchNorm } from './fold-batch-norm/apply'
 import { apply as foldConstants } from './fold-constants/apply'
 import { apply as quantizeBlocks } from './quantize-blocks/apply'
@@ -16,6 +17,7 @@ export const passes: { readonly [K in TechniqueId]: Apply<(typeof catalog)[K]> }
   'fold-batch-norm': foldBatchNorm,
   'fold-constants': foldConstants,
   'simplify-graph': simplifyGraph,
+  'equalize-layers': equalizeLayers,
   'cast-float16': castFloat16,
   'quantize-weights': quantizeWeights,
   'quantize-blocks': quantizeBlocks,
