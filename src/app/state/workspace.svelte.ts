@@ -10,7 +10,6 @@ import type {
   LoadedModel,
   ModelFile,
 } from '../../../workers/host/protocol'
-import { parseRanges } from '../../core/calibration/ranges-cache'
 import { asLabError, isCancelled, LabError } from '../../core/errors/lab-error'
 import { parseRecipe, parseRecipeText } from '../../core/recipe/parse-recipe'
 import { dataNeed, type OptionValue } from '../../core/options/spec'
@@ -134,6 +133,12 @@ export class Workspace {
     const text = canonicalJson(this.#recipe.steps)
     return (Object.keys(presets) as PresetName[]).find((name) => canonicalJson(recipeOf(name).steps) === text)
   }
+  /** A step computes with ranges of activations, measured here or brought. */
+  get usesRanges(): boolean {
+    return this.#recipe.steps.some(
+      ({ technique, options }) => dataNeed(catalog[technique as TechniqueId], options) !== 'nothing',
+    )
+  }
   get needsCalibration(): boolean {
     const isCalibrated = this.#recipe.calibration !== undefined
     return this.#recipe.steps.some(({ technique, options }) => {
@@ -186,6 +191,12 @@ export class Workspace {
     this.#recipe = recipeOf(name)
   }
 
+  /** Ranges are measured again by the next run. */
+  forgetRanges(): void {
+    const { version, seed, steps } = this.#recipe
+    this.#recipe = { version, seed, steps }
+  }
+
   /** A recipe with all its options, made by another part of the page. */
   useRecipe(recipe: Recipe): void {
     this.#recipe = recipe
@@ -216,6 +227,7 @@ export class Workspace {
   /** Ranges that somebody else measured, such as ONNX Runtime's cache, instead of measuring them here. Errors as in `openRecipe`. */
   importRanges(file: File): Promise<void> {
     return this.#adopt(async () => {
+      const { parseRanges } = await import('../../core/calibration/ranges-cache')
       const calibration = { source: `file:${file.name}`, indices: [], ranges: parseRanges(await file.text()) }
       return { ...this.#recipe, calibration }
     })

@@ -36,6 +36,7 @@ export const calibrationOptions = {
     min: 16,
     max: 8192,
     advanced: true,
+    group: 'Measuring ranges',
   }),
   quantizedBins: integer({
     label: 'Quantized bins',
@@ -45,12 +46,14 @@ export const calibrationOptions = {
     max: 8192,
     showWhen: { calibrationMethod: 'entropy' },
     advanced: true,
+    group: 'Measuring ranges',
   }),
   symmetricRanges: toggle({
     label: 'Symmetric ranges',
     help: 'Zero in the middle of every range, though a percentile is still cut to what the data reach. Entropy ignores it.',
     default: false,
     advanced: true,
+    group: 'Measuring ranges',
   }),
   calibrationStride: integer({
     label: 'Samples at once',
@@ -59,6 +62,7 @@ export const calibrationOptions = {
     min: 0,
     max: 4096,
     advanced: true,
+    group: 'Measuring ranges',
   }),
   averagingConstant: real({
     label: 'Weight of later samples',
@@ -68,6 +72,7 @@ export const calibrationOptions = {
     max: 1,
     showWhen: { calibrationMethod: 'moving-average' },
     advanced: true,
+    group: 'Measuring ranges',
   }),
 }
 

@@ -10,6 +10,8 @@ interface OptionCommon {
   readonly label: string
   readonly help: string
   readonly advanced?: boolean
+  /** Heading under which forms collect advanced options. */
+  readonly group?: string
   readonly showWhen?: ShowWhen
 }
 export interface IntegerOption extends OptionCommon {
