@@ -5,10 +5,10 @@ import { onnxOpset, type Model } from '../../src/core/model/model'
 import type { FileFacts } from './reference-cases'
 import { initializersOf, modelHash, tensorHash, withoutUnread } from './reference-hash'
 
-/** Subjects that are not tensors. */
+/** Subjects that are not tensors: (graph), (opset) and (refused). */
 export const GRAPH = '(graph)'
-export const OPSET = '(opset)'
-export const REFUSED = '(refused)'
+const OPSET = '(opset)'
+const REFUSED = '(refused)'
 
 export interface Deviation {
   readonly model: string

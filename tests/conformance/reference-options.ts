@@ -8,9 +8,13 @@ import { parseOptions } from '../../src/core/options/parse-options'
 import type { TensorOverride, TensorOverrides } from '../../src/core/options/tensor-overrides'
 import type { PassContext } from '../../src/core/pass/pass-context'
 import type { PassResult } from '../../src/core/pass/technique'
+import { apply as castFloat16 } from '../../src/techniques/cast-float16/apply'
 import { spec as float16 } from '../../src/techniques/cast-float16/spec'
+import { apply as quantizeBlocks } from '../../src/techniques/quantize-blocks/apply'
 import { spec as blocks } from '../../src/techniques/quantize-blocks/spec'
+import { apply as quantizeDynamic } from '../../src/techniques/quantize-dynamic/apply'
 import { spec as dynamic } from '../../src/techniques/quantize-dynamic/spec'
+import { apply as quantizeStatic } from '../../src/techniques/quantize-static/apply'
 import { spec as statics } from '../../src/techniques/quantize-static/spec'
 import {
   float32Ranges,
@@ -25,7 +29,7 @@ import {
 } from './reference-cases'
 
 /** What Lathe makes of `model` with the options of the case and the ranges that the reference used. */
-export async function runCase(
+export function runCase(
   model: Model,
   facts: CaseModel,
   options: ReferenceCase,
@@ -34,29 +38,13 @@ export async function runCase(
   const given = { ...context, ranges: float32Ranges(facts.ranges) }
   switch (options.tool) {
     case 'static':
-      return (await import('../../src/techniques/quantize-static/apply')).apply(
-        model,
-        parseOptions(statics.options, staticOptions(options, facts), 'options'),
-        given,
-      )
+      return quantizeStatic(model, parseOptions(statics.options, staticOptions(options, facts), 'options'), given)
     case 'dynamic':
-      return (await import('../../src/techniques/quantize-dynamic/apply')).apply(
-        model,
-        parseOptions(dynamic.options, dynamicOptions(options), 'options'),
-        given,
-      )
+      return quantizeDynamic(model, parseOptions(dynamic.options, dynamicOptions(options), 'options'), given)
     case 'float16':
-      return (await import('../../src/techniques/cast-float16/apply')).apply(
-        model,
-        parseOptions(float16.options, float16Options(options), 'options'),
-        given,
-      )
+      return castFloat16(model, parseOptions(float16.options, float16Options(options), 'options'), given)
     case 'blocks':
-      return (await import('../../src/techniques/quantize-blocks/apply')).apply(
-        model,
-        parseOptions(blocks.options, blocksOptions(options, model), 'options'),
-        given,
-      )
+      return quantizeBlocks(model, parseOptions(blocks.options, blocksOptions(options, model), 'options'), given)
     default:
       return options satisfies never
   }
@@ -81,7 +69,7 @@ function staticOptions(options: StaticCase, facts: CaseModel): Raw {
   }
 }
 
-const EXTRA_TOGGLES: Readonly<Record<string, string>> = {
+const SAME_OPTIONS: Readonly<Record<string, string>> = {
   ActivationSymmetric: 'activationSymmetric',
   ActivationRestrictedAsymmetric: 'activationRestrictedAsymmetric',
   ForceQuantizeNoInputCheck: 'forcePassThrough',
@@ -97,7 +85,7 @@ const EXTRA_TOGGLES: Readonly<Record<string, string>> = {
 
 /** `extra_options` whose value is the same in both, and those whose is not. */
 function extraOption(name: string, value: unknown, facts: CaseModel): Raw {
-  const same = EXTRA_TOGGLES[name]
+  const same = SAME_OPTIONS[name]
   if (same) return { [same]: value }
   switch (name) {
     case 'WeightSymmetric':

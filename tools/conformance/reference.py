@@ -4,7 +4,8 @@ Run with onnx, onnxruntime 1.30 and numpy installed, from the repository root:
   python tools/conformance/reference.py hashes               writes tests/conformance/reference.json, which needs no Python to be compared with
   python tools/conformance/reference.py files MODEL FOLDER   writes every quantized file of a model, and cases.json with options, errors and ranges
   python tools/conformance/reference.py same PAIRS           runs pairs of files on equal inputs in native ONNX Runtime, prints how far they differ
-The study (npm run study:reference) calls the last two.
+  python tools/conformance/reference.py static MODEL SAMPLES OUTPUT   pre-processes MODEL and quantizes it to u8 activations and i8 weights per channel
+The studies (npm run study:reference, study:accuracy) call the last three. SAMPLES is JSON: the input's name and dims, and a file of float32 samples.
 """
 
 import contextlib
@@ -24,6 +25,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
+from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.quantization.matmul_nbits_quantizer import (
     DefaultWeightOnlyQuantConfig,
     HQQWeightOnlyQuantConfig,
@@ -555,16 +557,47 @@ def files(path, folder, is_full):
 
 
 def same(pairs_file):
-    """Prints [[count of different elements, largest difference], …] or [error], a pair each."""
+    """Prints for each pair how many elements differ and by how much at most, and what ONNX Runtime said to each file (null: it ran)."""
     answers = []
     for first, second, inputs in json.loads(pathlib.Path(pairs_file).read_text()):
-        try:
-            made = [session(file).run(None, feeds_of(inputs, 1)) for file in (first, second)]
-            different = sum(int((a != b).sum()) for a, b in zip(*made))
-            answers.append([different, max(float(np.abs(a.astype(np.float64) - b).max()) for a, b in zip(*made))])
-        except Exception as error:
-            answers.append([f"{type(error).__name__}: {error}".split("\n")[0][:300]])
+        (a, first_error), (b, second_error) = (outputs_of(file, inputs) for file in (first, second))
+        differences = [] if first_error or second_error else [np.abs(x.astype(np.float64) - y) for x, y in zip(a, b)]
+        bits = [int((x.view(np.uint8) != y.view(np.uint8)).any()) for x, y in zip(a or [], b or [])]
+        most = max((float(d.max()) for d in differences), default=0.0)
+        answers.append({"isSame": not any(bits), "most": most, "errors": [first_error, second_error]})
     print(json.dumps(answers))
+
+
+def outputs_of(file, inputs):
+    """Outputs on sample 1, in float16 where the file takes that; or the first line of the error."""
+    try:
+        opened = session(file)
+        halves = {i.name for i in opened.get_inputs() if i.type == "tensor(float16)"}
+        feeds = {name: v.astype(np.float16) if name in halves else v for name, v in feeds_of(inputs, 1).items()}
+        return [np.ascontiguousarray(value).reshape(-1) for value in opened.run(None, feeds)], None
+    except Exception as error:
+        return None, f"{type(error).__name__}: {error}".split("\n")[0][:300]
+
+
+class StoredSamples(CalibrationDataReader):
+    def __init__(self, facts):
+        samples = np.fromfile(facts["file"], np.float32).reshape(-1, *facts["dims"])
+        self.rest = iter([{facts["input"]: sample} for sample in samples])
+
+    def get_next(self):
+        return next(self.rest, None)
+
+
+def recommended(path, samples, output):
+    """The toolkit as its manual has it: its own pre-processing, then QDQ for integer kernels."""
+    facts = json.loads(pathlib.Path(samples).read_text())
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        prepared = f"{folder}/prepared.onnx"
+        quant_pre_process(path, prepared)
+        quantize_static(
+            prepared, output, StoredSamples(facts), quant_format=QuantFormat.QDQ, per_channel=True,
+            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.MinMax,
+        )
 
 
 def session(file):
@@ -583,6 +616,8 @@ def main(command, *arguments):
         files(arguments[0], arguments[1], "--full" in arguments)
     elif command == "same":
         same(arguments[0])
+    elif command == "static":
+        recommended(*arguments)
     else:
         raise SystemExit(__doc__)
 
