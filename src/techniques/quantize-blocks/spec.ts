@@ -47,7 +47,7 @@ export const spec = defineSpec({
     damping: real({
       label: 'Damping',
       help: 'Added to the squares of the inputs, as a share of their mean. More trusts the samples less.',
-      default: 0.01,
+      default: 0.1,
       min: 0,
       max: 1,
       showWhen: { algorithm: 'gptq' },
