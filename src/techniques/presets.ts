@@ -5,7 +5,7 @@ import type { OptionValue } from '../core/options/spec'
 import type { TargetId } from '../core/recipe/target'
 import type { TechniqueId } from './catalog'
 
-interface Preset {
+export interface Preset {
   /** A chip: two or three words. */
   readonly label: string
   /** What it is good for, one sentence. */

@@ -72,6 +72,12 @@ export class LayerSearch {
     const { technique, stepIndex } = this.#finding?.sensitivity ?? {}
     return stepIndex !== undefined && this.#workspace.recipe.steps[stepIndex]?.technique === technique
   }
+  /** Operators that the recipe keeps in float at present. */
+  get kept(): ReadonlySet<string> {
+    const stepIndex = this.#finding?.sensitivity.stepIndex ?? -1
+    const names = this.#workspace.recipe.steps[stepIndex]?.options['excludeNodes']
+    return new Set(Array.isArray(names) ? names : [])
+  }
   /** The recipe is still as `keep` left it. */
   get canUndo(): boolean {
     return this.#kept !== undefined && this.#kept.after === this.#workspace.recipe

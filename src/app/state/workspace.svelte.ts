@@ -18,7 +18,7 @@ import { canonicalJson } from '../../core/recipe/recipe-key'
 import type { Residency } from '../../engines/engine'
 import { RACE_INPUTS } from '../../measure/input-counts'
 import { catalog, type TechniqueId } from '../../techniques/catalog'
-import { presets, type PresetName } from '../../techniques/presets'
+import { presets, type Preset, type PresetName } from '../../techniques/presets'
 import { ZOO_MODELS, type ZooModelId } from '../../zoo/catalog'
 import type { AccuracyRun } from '../bench/accuracy-run'
 import { inputsFrom } from '../bench/race-inputs'
@@ -193,8 +193,7 @@ export class Workspace {
 
   /** Ranges are measured again by the next run. */
   forgetRanges(): void {
-    const { version, seed, steps } = this.#recipe
-    this.#recipe = { version, seed, steps }
+    this.#recipe = withoutRanges(this.#recipe)
   }
 
   /** A recipe with all its options, made by another part of the page. */
@@ -353,8 +352,7 @@ export class Workspace {
 
   /** Ranges were measured for the steps as they were, so they go with them. */
   #setSteps(steps: readonly RecipeStep[]): void {
-    const { version, seed } = this.#recipe
-    this.#recipe = parseRecipe({ version, seed, steps }, catalog)
+    this.#recipe = parseRecipe({ ...withoutRanges(this.#recipe), steps }, catalog)
   }
 
   #client(key: string): EngineClient {
@@ -413,8 +411,14 @@ export class Workspace {
 }
 
 function recipeOf(name: PresetName): Recipe {
-  return parseRecipe({ version: RECIPE_VERSION, seed: 0, steps: presets[name].steps }, catalog)
+  const { steps, target }: Preset = presets[name]
+  return parseRecipe({ version: RECIPE_VERSION, seed: 0, steps, ...(target && { target }) }, catalog)
 }
+
+const withoutRanges = ({ version, seed, steps, target }: Recipe): Recipe => ({
+  ...{ version, seed, steps },
+  ...(target && { target }),
+})
 
 const KEY = Symbol('workspace')
 export const provideWorkspace = (): Workspace => setContext(KEY, new Workspace())
