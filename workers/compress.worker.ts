@@ -2,6 +2,7 @@
 
 import { expose } from 'comlink'
 
+import { measureWorkload } from '../src/advisor/workload'
 import { LabError } from '../src/core/errors/lab-error'
 import { encodeParts } from '../src/core/onnx/encode-parts'
 import { runRecipe, type RecipeHost } from '../src/core/pass/run-recipe'
@@ -146,6 +147,9 @@ const api: CompressApi = {
   }),
   compress: job(compress),
   sensitivity: job(findSensitivity),
+  workload: job(async ({ model, freeDimensions }, context) =>
+    measureWorkload((await opened(model, context)).model, freeDimensions),
+  ),
   tensorDetail: job(findDetail),
   release: job(async (id) => {
     models.delete(id)

@@ -262,7 +262,7 @@ export const commands = {
       DATA,
       `ENGINE: ${ENGINES}.`,
       RATIOS,
-      'Whose answers do not hold cannot win: more than a point of accuracy, a class in fifty, or a tenth of the outputs lost.',
+      'Whose answers do not hold cannot win: more than a point of accuracy, a class in ten, or a tenth of the outputs lost.',
     ],
   }),
   demo: defineCommand({

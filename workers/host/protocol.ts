@@ -2,6 +2,7 @@
 // Model bytes travel as `Blob` handles, which are cloned by reference; decoded models and sessions never leave their worker.
 // Read `job.ts` (worker side) and `src/app/jobs/run-job.ts` (page side) next.
 
+import type { Workload } from '../../src/advisor/workload'
 import type { WireError } from '../../src/core/errors/lab-error'
 import type { NamedValues } from '../../src/core/pass/tensor-value'
 import type { StepReport } from '../../src/core/pass/run-recipe'
@@ -111,11 +112,18 @@ export interface TensorDetailRequest extends SensitivityJobRequest {
   readonly tensor: TensorName
 }
 
+/** Where a model's arithmetic and bytes are; only the worker has the model. */
+export interface WorkloadRequest {
+  readonly model: ModelFile
+  readonly freeDimensions: FreeDimensions
+}
+
 export interface CompressApi {
   /** `files`: the model, then what may be its external data, by name. */
   load: Job<{ readonly id: ModelId; readonly files: readonly { name: string; file: Blob }[] }, LoadedModel>
   compress: Job<CompressRequest, Compression>
   sensitivity: Job<SensitivityJobRequest, Sensitivity>
+  workload: Job<WorkloadRequest, Workload>
   tensorDetail: Job<TensorDetailRequest, TensorDetail>
   /** Forgets a decoded model; unknown ids are fine. */
   release: Job<ModelId, null>

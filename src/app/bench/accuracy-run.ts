@@ -9,7 +9,7 @@ import type { JobOptions } from '../jobs/run-job'
 import { datasetLabel, type AccuracyRecord } from './run-record'
 
 /** What the first look takes from a set whose size is not known yet. */
-const FIRST_LOOK = 500
+export const FIRST_LOOK = 500
 
 interface Counted {
   readonly labels: number[]
@@ -56,15 +56,23 @@ export class AccuracyRun {
   }
 
   #summarize(available: number): AccuracyRecord {
-    const { labels, clusters, original, variant } = this.#counted
-    const facts = { dataset: datasetLabel(this.#dataset), measured: original.length, available }
-    if (labels.length === 0) {
-      const agrees = original.map((predicted, index) => predicted === variant[index])
-      const groups = clusters.length > 0 ? clusters : agrees.map((_, index) => index)
-      return { kind: 'agreement', comparison: clusteredAgreement(agrees, groups), ...facts }
-    }
-    const z = accuracyLooks(available).find(({ n }) => n === original.length)?.z
-    const comparison = comparePaired(correctAnswers(original, labels), correctAnswers(variant, labels), z)
-    return { kind: 'labelled', comparison, ...facts }
+    return accuracyRecord(this.#counted, this.#dataset, available)
   }
+}
+
+/** Classes of original and variant on the first samples of a set of `available`; no labels or clusters where the data have none. */
+export function accuracyRecord(
+  { labels, clusters, original, variant }: Counted,
+  dataset: DatasetRef,
+  available: number,
+): AccuracyRecord {
+  const facts = { dataset: datasetLabel(dataset), measured: original.length, available }
+  if (labels.length === 0) {
+    const agrees = original.map((predicted, index) => predicted === variant[index])
+    const groups = clusters.length > 0 ? clusters : agrees.map((_, index) => index)
+    return { kind: 'agreement', comparison: clusteredAgreement(agrees, groups), ...facts }
+  }
+  const z = accuracyLooks(available).find(({ n }) => n === original.length)?.z
+  const comparison = comparePaired(correctAnswers(original, labels), correctAnswers(variant, labels), z)
+  return { kind: 'labelled', comparison, ...facts }
 }

@@ -3,12 +3,14 @@
 
 import type { Compression, EngineStart, FidelityResult, LatencyJobResult } from '../../../workers/host/protocol'
 import type { Advice, Candidate } from '../../advisor/advise'
+import type { Goal } from '../../advisor/goals'
 import type { BestVerdict } from '../../advisor/judge-best'
 import type { Workload } from '../../advisor/workload'
 import type { Recipe } from '../../core/recipe/recipe'
 import type { ModelSummary } from '../../core/report/model-summary'
 import type { EngineCheck } from '../../measure/engine-check'
 import type { ProbeTable } from '../../probe/probe-table'
+import type { KeptSelfCheck } from '../platform/self-check-store'
 import type { AccuracyRecord } from './run-record'
 
 export const BEST_RECORD_VERSION = 1
@@ -17,8 +19,13 @@ export interface BestRecord {
   readonly version: typeof BEST_RECORD_VERSION
   /** ISO 8601. */
   readonly startedAt: string
+  readonly goal: Goal
   readonly original: { readonly name: string; readonly sha256: string; readonly summary: ModelSummary }
   readonly engine?: EngineStart
+  /** Plain WASM, on which the answers are compared and counted. */
+  readonly reference?: EngineStart
+  /** Of this engine on this device, where there was one before: its margin is what the race was judged with. */
+  readonly selfCheck?: KeptSelfCheck
   readonly probe?: ProbeTable
   readonly workload?: Workload
   readonly advice?: Advice

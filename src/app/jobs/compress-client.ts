@@ -5,12 +5,14 @@ import type {
   Compression,
   CompressApi,
   DatasetRef,
+  FreeDimensions,
   LoadedModel,
   ModelFile,
   ModelId,
   SensitivityJobRequest,
   TensorDetailRequest,
 } from '../../../workers/host/protocol'
+import type { Workload } from '../../advisor/workload'
 import { LabError } from '../../core/errors/lab-error'
 import type { Recipe } from '../../core/recipe/recipe'
 import type { Sensitivity } from '../../sensitivity/sensitivity'
@@ -72,6 +74,11 @@ export class CompressClient {
     options?: JobOptions,
   ): Promise<TensorDetail> {
     return this.#worker.run('tensorDetail', { ...rest, model: this.#fileOf(modelId), page: pageFacts() }, options)
+  }
+
+  /** Where the model's arithmetic and bytes are. Throws `job/cancelled`, `worker/died`. */
+  async workload(modelId: ModelId, freeDimensions: FreeDimensions, options?: JobOptions): Promise<Workload> {
+    return this.#worker.run('workload', { model: this.#fileOf(modelId), freeDimensions }, options)
   }
 
   /** Forgets a model or result here and in the worker. */
