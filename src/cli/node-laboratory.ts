@@ -28,6 +28,7 @@ import type { SlotTimes, WarmUpRule } from '../measure/contender'
 import { toVariants, type Laboratory, type LaboratoryRequest } from './laboratory'
 import { openData } from './open-data'
 import { inputNamesOf, type OpenedModel } from './open-model'
+import type { Progress } from './progress'
 
 /** With one model as a contender of a race over several processes. */
 export interface NodeLaboratory extends Laboratory {
@@ -47,12 +48,7 @@ export async function openNodeLaboratory(request: LaboratoryRequest): Promise<No
     threads: engine.threads,
     page: { baseUrl: '' },
   }
-  const context: JobContext = {
-    signal: new AbortController().signal,
-    checkpoint: () => new Promise((done) => setImmediate(done)),
-    progress: (fraction, what) => progress.show(fraction, what),
-    wasDisturbed: () => false,
-  }
+  const context = nodeContext(progress)
   const contender = new ContenderHost(host)
   const file = (index: number): ModelFile => files[index] ?? noModel(index)
   const inputs = async (count: number): Promise<InputSource> =>
@@ -98,6 +94,13 @@ export async function openNodeLaboratory(request: LaboratoryRequest): Promise<No
     },
   }
 }
+
+const nodeContext = (progress: Progress): JobContext => ({
+  signal: new AbortController().signal,
+  checkpoint: () => new Promise((done) => setImmediate(done)),
+  progress: (fraction, what) => progress.show(fraction, what),
+  wasDisturbed: () => false,
+})
 
 /** Nothing that Node tells of the conditions changes while something runs. */
 function atEnd(result: LatencyJobResult): LatencyJobResult {

@@ -40,7 +40,7 @@ export interface LayerRequest {
 }
 
 /** Operators with weights that the step changed, in the order of the network. */
-export function layersOf({ float, changedNodes }: Pick<ModelPair, 'float' | 'changedNodes'>): readonly string[] {
+function layersOf({ float, changedNodes }: Pick<ModelPair, 'float' | 'changedNodes'>): readonly string[] {
   const index = indexGraph(float.graph)
   return float.graph.nodes.flatMap((node) => {
     const hasWeight = node.inputs.some((name, input) => {

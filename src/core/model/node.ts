@@ -40,6 +40,9 @@ export interface Node {
 /** How messages call a node: its name, else its first output. */
 export const nodeLabel = (node: Node): string => node.name || `${node.opType} → ${node.outputs[0] ?? '?'}`
 
+/** How options name a node: a node without a name goes by that of its first output, which no other node has. */
+export const nodeName = ({ name, outputs }: Node): string => name || (outputs[0] ?? '')
+
 export const isOp = (node: Node, opType: string, domain = ''): boolean =>
   node.opType === opType && node.domain === domain
 

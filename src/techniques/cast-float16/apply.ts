@@ -3,7 +3,7 @@
 
 import { inferShapes } from '../../core/model/infer-shapes'
 import { onnxOpset, type Model } from '../../core/model/model'
-import { nodeLabel, type Node } from '../../core/model/node'
+import { nodeLabel, nodeName, type Node } from '../../core/model/node'
 import { raiseOpset } from '../../core/onnx/raise-opset'
 import type { PassContext } from '../../core/pass/pass-context'
 import type { Apply, Note } from '../../core/pass/technique'
@@ -42,7 +42,7 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
 function askedFor({ floatOps, excludeNodes }: Float16Options): (node: Node) => string | undefined {
   const types = new Set(floatOps)
   const nodes = new Set(excludeNodes)
-  return (node) => (types.has(node.opType) || nodes.has(nodeLabel(node)) ? 'it was asked for' : undefined)
+  return (node) => (types.has(node.opType) || nodes.has(nodeName(node)) ? 'it was asked for' : undefined)
 }
 
 function measure(model: Model, rules: RuleContext, options: Float16Options, context: PassContext): Promise<ExactNodes> {

@@ -3,7 +3,7 @@
 import { inferShapes } from '../../core/model/infer-shapes'
 import { mapGraphs, type GraphEdit } from '../../core/model/map-graphs'
 import type { Model } from '../../core/model/model'
-import { floatAttribute, intAttribute, isOp, nodeLabel, type Node } from '../../core/model/node'
+import { floatAttribute, intAttribute, isOp, nodeLabel, nodeName, type Node } from '../../core/model/node'
 import { tensorCount, type Tensor, type TensorData } from '../../core/model/tensor'
 import { weightSlot } from '../../core/model/weight-slots'
 import type { OptionsOf } from '../../core/options/spec'
@@ -26,13 +26,13 @@ export async function planBlocks(model: Model, options: BlockOptions): Promise<B
     for (const node of edit.draft.nodes) {
       const found = findWeight(node, edit, options)
       if (found === undefined) continue
-      if (excluded.has(node.name)) plan.leave(node, 'it is among the excluded nodes')
+      if (excluded.has(nodeName(node))) plan.leave(node, 'it is among the excluded nodes')
       else if (typeof found === 'string') plan.leave(node, found)
       else plan.take(node, found)
     }
     return Promise.resolve(false)
   })
-  const names = new Set(plan.seen.map(({ name }) => name))
+  const names = new Set(plan.seen.map(nodeName))
   for (const name of options.excludeNodes) if (!names.has(name)) plan.notes.push(noSuchNode(name))
   return { weights: plan.weights, notes: plan.notes }
 }

@@ -5,7 +5,7 @@ import type { Graph } from '../../core/model/graph'
 import { inferShapes } from '../../core/model/infer-shapes'
 import { mapGraphs, type GraphEdit } from '../../core/model/map-graphs'
 import type { Model } from '../../core/model/model'
-import { nodeLabel, subgraphs } from '../../core/model/node'
+import { nodeLabel, nodeName, subgraphs } from '../../core/model/node'
 import type { Tensor } from '../../core/model/tensor'
 import { raiseOpset } from '../../core/onnx/raise-opset'
 import type { Apply, Note } from '../../core/pass/technique'
@@ -65,7 +65,7 @@ const withMicrosoft = (model: Model): Model =>
 function unknownNames(graph: Graph, { nodes, excludeNodes }: DynamicOptions): Note[] {
   const wanted = [...nodes, ...excludeNodes]
   if (wanted.length === 0) return []
-  const known = new Set(allNodes(graph).flatMap((node) => [node.name, nodeLabel(node)]))
+  const known = new Set(allNodes(graph).map(nodeName))
   return wanted
     .filter((name) => !known.has(name))
     .map((subject) => ({ kind: 'warning', subject, text: `There is no node "${subject}" at this step.` }))

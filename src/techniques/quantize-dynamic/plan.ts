@@ -1,7 +1,7 @@
 // Decides which nodes of one graph compute in integers. Changes nothing; every operator of a listed type that stays in float has a note.
 
 import type { GraphEdit } from '../../core/model/map-graphs'
-import { floatAttribute, intAttribute, isOp, nodeLabel, type Node } from '../../core/model/node'
+import { floatAttribute, intAttribute, isOp, nodeLabel, nodeName, type Node } from '../../core/model/node'
 import { tensorCount, type Tensor } from '../../core/model/tensor'
 import type { OptionsOf } from '../../core/options/spec'
 import type { Note } from '../../core/pass/technique'
@@ -76,7 +76,7 @@ function valuesInIntegers(planned: PlannedNode, { layout }: DynamicOptions): rea
 function select(decision: Decision, { operators, nodes, excludeNodes, layout }: DynamicOptions): Decision {
   if (decision === undefined || typeof decision === 'string') return decision
   const { node, kind } = decision
-  const isNamed = (names: readonly string[]): boolean => names.includes(node.name) || names.includes(nodeLabel(node))
+  const isNamed = (names: readonly string[]): boolean => names.includes(nodeName(node))
   // The toolkit turns Gemm into MatMul before it looks at the operators.
   const isAskedFor = operators.includes(node.opType) || (layout === 'reference' && isGemmAsMatMul(node, operators))
   const reason =

@@ -2,11 +2,11 @@
 
 import { LabError } from '../../core/errors/lab-error'
 import type { Graph } from '../../core/model/graph'
+import { nodeName } from '../../core/model/node'
 import { indexGraph, type GraphIndex } from '../../core/model/graph-index'
 import type { TypeScope } from '../../core/model/infer-shapes'
 import type { TensorOverride } from '../../core/options/tensor-overrides'
 import { QUANT_LIMITS, type QuantDType } from '../../core/numeric/quant-params'
-import { filterName } from './node-filter'
 import type { StaticOptions } from './spec'
 
 /** Throws `options/invalid`. */
@@ -121,7 +121,7 @@ function checkConversion(
     throw invalid(`${path}.quantType`, convert.quantType, 'another type than before the conversion')
   }
   const readers = index.consumers(tensor)
-  const names = new Set(readers.map(filterName))
+  const names = new Set(readers.map(nodeName))
   const stranger = convert.receivers?.findIndex((name) => !names.has(name)) ?? -1
   if (stranger >= 0)
     throw invalid(`${path}.receivers[${stranger}]`, convert.receivers?.[stranger], 'a node that reads the tensor')

@@ -1,10 +1,7 @@
 // Which nodes a person let static quantization touch.
 
-import type { Node } from '../../core/model/node'
+import { nodeName, type Node } from '../../core/model/node'
 import type { StaticOptions } from './spec'
-
-/** A node without a name goes by that of its first output, which no other node has. */
-export const filterName = ({ name, outputs }: Node): string => name || (outputs[0] ?? '')
 
 /** `operators`: the types to take when the options name none; undefined: all. */
 export function nodeFilter(
@@ -16,8 +13,8 @@ export function nodeFilter(
   const excluded = new Set(excludeNodes)
   return (node) =>
     (types?.has(node.opType) ?? true) &&
-    (wanted?.has(filterName(node)) ?? true) &&
-    !excluded.has(filterName(node)) &&
+    (wanted?.has(nodeName(node)) ?? true) &&
+    !excluded.has(nodeName(node)) &&
     node.opType !== 'QuantizeLinear' &&
     node.opType !== 'DequantizeLinear'
 }

@@ -5,14 +5,13 @@ import type { Graph } from '../../core/model/graph'
 import { GraphDraft } from '../../core/model/graph-draft'
 import { indexGraph, type GraphIndex } from '../../core/model/graph-index'
 import type { TypeScope } from '../../core/model/infer-shapes'
-import type { Node } from '../../core/model/node'
+import { nodeName, type Node } from '../../core/model/node'
 import { makeTensor, tensorBytes, tensorCount, viewAs } from '../../core/model/tensor'
 import { makeZeroPoint } from '../../core/numeric/quantize-weight'
 import type { Note } from '../../core/pass/technique'
 import { activationPairs, type ActivationPairs, type ParamNames } from './activation-pairs'
 import type { ActivationParams, TypedParams } from './activation-params'
 import { ConstantWriter } from './constant-writer'
-import { filterName } from './node-filter'
 import type { StaticPlan } from './plan'
 import type { StaticOptions } from './spec'
 import { conversionOf } from './tensor-format'
@@ -27,6 +26,8 @@ export interface WriterContext {
 }
 
 export class QdqWriter {
+  /** Nodes of the graph that compute on quantized forms, and what became of them. */
+  readonly rewired = new Map<Node, Node>()
   readonly #draft: GraphDraft
   readonly #index: GraphIndex
   readonly #plan: StaticPlan
@@ -59,7 +60,10 @@ export class QdqWriter {
     await this.#constants.write((value, reader) => this.#scaleRead(value, reader), checkpoint)
     this.#draft.mapNodes((node) => {
       if (absorbed.has(node)) return undefined
-      return rewired.has(node) ? this.#rewire(node) : node
+      if (!rewired.has(node)) return node
+      const next = this.#rewire(node)
+      this.rewired.set(node, next)
+      return next
     })
     this.#draft.redirectAll(this.#namesForOthers())
     for (const [value, { nodes, reads, others }] of this.#pairs) {
@@ -142,7 +146,7 @@ export class QdqWriter {
 
   #getsConverted(value: string, reader: Node): boolean {
     const conversion = conversionOf(value, this.#context.options)
-    return conversion !== undefined && (conversion.receivers?.has(filterName(reader)) ?? true)
+    return conversion !== undefined && (conversion.receivers?.has(nodeName(reader)) ?? true)
   }
 
   #initializers(value: string, suffix: string, params: TypedParams | undefined): ParamNames {
