@@ -20,7 +20,7 @@ export default mergeConfig(
     // Found while workers load, they would reload the page in the middle of a test.
     optimizeDeps: {
       entries: ['tests/browser/**/*.ts', 'tests/full/**/*.browser.test.ts'],
-      include: ['comlink', 'valibot', '@bufbuild/protobuf', 'onnx-buf', 'fflate', 'jpeg-js'],
+      include: ['comlink', 'valibot', 'fflate', 'jpeg-js'],
     },
     test: {
       include: ['tests/browser/**/*.browser.test.ts'],
