@@ -10,8 +10,16 @@ const importsOf = (path: string): string[] =>
     ([, from = '']) => from,
   )
 
+/** The kinds of options, and the ones that every technique with calibration has. */
+const VOCABULARY = ['../../core/calibration/calibration-options', '../../core/options/spec']
+
 test.each(Object.keys(catalog))('the declaration of %s imports nothing but the vocabulary of options', (id) => {
-  expect(importsOf(`src/techniques/${id}/spec.ts`)).toEqual(['../../core/options/spec'])
+  const strangers = importsOf(`src/techniques/${id}/spec.ts`).filter((from) => !VOCABULARY.includes(from))
+  expect(strangers).toEqual([])
+})
+
+test('options that techniques share are as much data as theirs', () => {
+  expect(importsOf('src/core/calibration/calibration-options.ts')).toEqual(['../options/spec'])
 })
 
 test('the catalogue imports declarations only, so that no pass reaches the page', () => {
