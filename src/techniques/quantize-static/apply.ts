@@ -5,27 +5,26 @@
 import { calibrateRanges, type MeasuredRanges } from '../../core/calibration/calibrate-ranges'
 import { LabError } from '../../core/errors/lab-error'
 import { inferShapes } from '../../core/model/infer-shapes'
-import { onnxOpset, type Model } from '../../core/model/model'
+import type { Model } from '../../core/model/model'
 import { nodeLabel } from '../../core/model/node'
 import { untypedValues, type UntypedValue } from '../../core/model/untyped-values'
-import type { QuantDType } from '../../core/numeric/quant-params'
 import { raiseOpset } from '../../core/onnx/raise-opset'
 import type { PassContext } from '../../core/pass/pass-context'
 import type { Apply, Note } from '../../core/pass/technique'
-import { activationParams, valuesToMeasure } from './activation-params'
+import { valuesToMeasure } from './activation-params'
 import { checkOptions } from './check-options'
+import { fitLayers, isFitted, part } from './fit-layers'
 import { planStatic, type StaticPlan } from './plan'
-import { QdqWriter } from './qdq-writer'
 import { resolveAliases } from './resolve-aliases'
 import { shieldFloatLayers } from './shield-float-layers'
 import { spec, type StaticOptions } from './spec'
 import { constantFormat } from './tensor-format'
+import { OPSET_OF_WIDE_TYPES, typesOf, writeStatic, type StaticTask } from './write-static'
 
-/** Share of the progress that measuring takes. */
-const CALIBRATION_SHARE = 0.8
-/** From here on ONNX itself has 16- and 4-bit types and blocks. */
-const OPSET_OF_WIDE_TYPES = 21
-const CONTRIB_DOMAIN = 'com.microsoft'
+/** Share of the progress that measuring and fitting take. */
+const PREPARATION_SHARE = 0.8
+/** What measuring takes of that where layers are fitted, too. */
+const CALIBRATION_SHARE = 0.3
 
 export const apply: Apply<typeof spec> = async (model, options, context) => {
   const raised = resolveAliases(raiseOpset(model, neededOpset(options)))
@@ -41,34 +40,41 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
   const canMeasure = missing.length > 0 && (context.calibration !== undefined || context.ranges === undefined)
   const measured = canMeasure ? await measure(raised, missing, options, context) : undefined
   const ranges = { ...known, ...measured?.ranges }
-  const params = activationParams(plan, ranges, options)
-  const domain = domainOf(raised, options)
-  const writer = new QdqWriter(raised.graph, plan, { params, types, options, domain })
-  let done = 0
-  const graph = await writer.write(async (what) => {
+  const fitted = await fit({ model: raised, options, ranges }, context)
+  const written = await writeStatic(fitted.task, async (what, fraction) => {
     await context.checkpoint()
-    context.progress(CALIBRATION_SHARE + ((1 - CALIBRATION_SHARE) * done++) / (2 * plan.constants.length), what)
+    context.progress(PREPARATION_SHARE + (1 - PREPARATION_SHARE) * fraction, what)
   })
   context.progress(1, 'done')
   const notes = [
-    ...plan.notes,
+    ...written.plan.notes,
     ...untypedValues(raised, types).map(untypedNote),
     ...(measured?.notes ?? []),
-    ...changeNotes(plan),
+    ...fitted.notes,
+    ...changeNotes(written.plan),
     ...typeNotes(options),
-    ...writer.notes,
+    ...written.notes,
   ]
-  const opsets = domain === '' ? raised.opsets : new Map([[domain, 1], ...raised.opsets])
+  const { graph } = written.model
   const shielded = options.placement === 'fused' ? shieldFloatLayers(graph) : graph
   const { source, indices } = measured ?? {}
   const calibration = source !== undefined && indices ? { source, indices, ranges } : undefined
   const sessionOptions = hasBlocksOfBytes(plan, options) ? { 'session.disable_quant_qdq': '1' } : undefined
   return {
-    model: { ...raised, opsets, graph: shielded },
+    model: { ...written.model, graph: shielded },
     notes,
     ...(calibration && { calibration }),
     ...(sessionOptions && { sessionOptions }),
   }
+}
+
+async function fit(task: StaticTask, context: PassContext): ReturnType<typeof fitLayers> {
+  if (!isFitted(task.options)) return { task, notes: [] }
+  const calibration = context.calibration
+  return fitLayers(task, {
+    ...part(context, CALIBRATION_SHARE * PREPARATION_SHARE, PREPARATION_SHARE),
+    ...(calibration && { calibration }),
+  })
 }
 
 /** ONNX Runtime 1.30 takes 8-bit blocks between quantized values for its integer kernels, which then refuse them while they run. */
@@ -78,23 +84,9 @@ const hasBlocksOfBytes = ({ constants }: StaticPlan, options: StaticOptions): bo
     return blockSize !== undefined && dtype.endsWith('8')
   })
 
-/** Every type of integers that the options speak of. */
-function typesOf({ activationType, weightType, overrides }: StaticOptions): readonly QuantDType[] {
-  const single = Object.values(overrides).flatMap((entries) =>
-    entries.flatMap(({ quantType, convert }) => [quantType, convert?.quantType]),
-  )
-  return [activationType, weightType, ...single.filter((dtype) => dtype !== undefined)]
-}
-
 function neededOpset(options: StaticOptions): number {
   const isWide = typesOf(options).some((dtype) => dtype.endsWith('16'))
   return isWide || options.blockSize > 0 ? OPSET_OF_WIDE_TYPES : spec.needs.opset
-}
-
-/** ONNX Runtime's own operators know 4-bit types at opsets where those of ONNX do not. */
-function domainOf(model: Model, options: StaticOptions): string {
-  const isNarrow = typesOf(options).some((dtype) => dtype.endsWith('4'))
-  return options.contribOps || (isNarrow && onnxOpset(model) < OPSET_OF_WIDE_TYPES) ? CONTRIB_DOMAIN : ''
 }
 
 async function measure(
@@ -109,10 +101,11 @@ async function measure(
     throw new LabError('recipe/needs-calibration', message, { technique: spec.id })
   }
   const levels = options.activationType.endsWith('16') ? 2 ** 16 : 2 ** 8
+  const share = PREPARATION_SHARE * (isFitted(options) ? CALIBRATION_SHARE : 1)
   return calibrateRanges(model, values, { ...options, levels }, context.calibration, {
     infer: context.infer,
     checkpoint: () => context.checkpoint(),
-    progress: (fraction, what) => context.progress(fraction * CALIBRATION_SHARE, what),
+    progress: (fraction, what) => context.progress(fraction * share, what),
   })
 }
 

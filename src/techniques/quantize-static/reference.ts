@@ -45,3 +45,34 @@ function tiesToEven(x: number): number {
   if (rest !== 0.5) return rest < 0.5 ? below : below + 1
   return below % 2 === 0 ? below : below + 1
 }
+
+/** Mean over `inputs` of (W − Ŵ) x, one number per row of W; one scale, zero point 0. */
+export function referenceBiasShift(
+  rows: Matrix,
+  scale: number,
+  [lowest, highest]: readonly [number, number],
+  inputs: Matrix,
+): number[] {
+  return rows.map((row) => {
+    const errors = row.map((value) => value - clip(tiesToEven(Math.fround(value / scale)), lowest, highest) * scale)
+    const sums = inputs.map((x) => errors.reduce((sum, error, k) => sum + error * (x[k] as number), 0))
+    return sums.reduce((sum, value) => sum + value, 0) / inputs.length
+  })
+}
+
+/** Of the ranges max · i / 20 for int4 with one scale for all rows, the i whose output error over `inputs` is least. */
+export function referenceBestStep(rows: Matrix, inputs: Matrix): number {
+  const peak = Math.max(...rows.flat().map(Math.abs))
+  const errorOf = (step: number): number => {
+    const scale = Math.fround((2 * peak * step) / 20 / 15)
+    const errors = rows.flatMap((row) =>
+      inputs.map((x) => {
+        const error = (value: number): number => value - clip(tiesToEven(Math.fround(value / scale)), -8, 7) * scale
+        return row.reduce((sum, value, k) => sum + error(value) * (x[k] as number), 0)
+      }),
+    )
+    return errors.reduce((sum, error) => sum + error * error, 0)
+  }
+  const steps = Array.from({ length: 20 }, (_, i) => 20 - i)
+  return steps.reduce((best, step) => (errorOf(step) < errorOf(best) ? step : best))
+}

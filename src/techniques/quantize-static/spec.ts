@@ -46,6 +46,27 @@ export const spec = defineSpec({
       sweep: [false, true],
       showWhen: { placement: 'fused' },
     }),
+    weightRange: choice({
+      label: 'Range of weights',
+      help: 'max: all of it. mse: each scale is the one of 20 that leaves the least error in the output of its layer on samples.',
+      choices: ['max', 'mse'],
+      default: 'max',
+      sweep: ['max', 'mse'],
+    }),
+    biasCorrection: toggle({
+      label: 'Correct biases',
+      help: 'Rounded weights move the mean of what a layer computes. Measured on samples, the bias takes that back.',
+      default: false,
+      sweep: [false, true],
+    }),
+    fittingSamples: integer({
+      label: 'Samples for fitting',
+      help: 'For ranges of weights and corrected biases, spread evenly over the data at hand. Two at least, to correct anything.',
+      default: 32,
+      min: 1,
+      max: 4096,
+      advanced: true,
+    }),
     operators: names({
       label: 'Only these operators',
       help: 'Types of operators, such as Conv. Empty: all that are known to quantize well.',
@@ -198,7 +219,7 @@ export const spec = defineSpec({
       group: 'Scales and zero points',
     }),
   },
-  needs: { calibration: true, opset: 13 },
+  needs: { calibration: true, samplesWhen: [{ biasCorrection: true }, { weightRange: 'mse' }], opset: 13 },
 
   keeps: { idempotent: true, interface: true },
 })
