@@ -83,6 +83,15 @@ describe('which candidates are raced', () => {
     expect(named(fair, 'int4-blocks')).toBeDefined()
   })
 
+  it('tries 4-bit blocks for speed only where matrices matter, for size always', () => {
+    const cells = { matvec: { ...WASM.matvec, int4: 0.5 } }
+    const names = (matvec: number, goal: Goal) =>
+      ask(workload({ conv3x3: 1000 - matvec, matvec }), { cells, goal }).candidates.map(({ name }) => name)
+    expect(names(19, 'speed')).not.toContain('int4-blocks')
+    expect(names(21, 'speed')).toContain('int4-blocks')
+    expect(names(19, 'size')).toContain('int4-blocks')
+  })
+
   it('never takes what the engine gets wrong or refuses, however fast', () => {
     const outcomes = [
       { kind: 'wrong', detail: 'off by 3' },

@@ -10,7 +10,7 @@ import {
   type ProbeOutcome,
   type ProbeTable,
 } from '../probe/probe-table'
-import { WORKLOAD_CLASSES, type Workload, type WorkloadClass } from './workload'
+import { hasLayers, WORKLOAD_CLASSES, type Workload, type WorkloadClass } from './workload'
 
 /** What becomes of each class; one that is not named stays in float32. */
 export type Formats = Readonly<Partial<Record<ProbeOperator, ProbeFormat>>>
@@ -71,7 +71,7 @@ function timesOf(macs: Workload['macs'], table: ProbeTable): Record<WorkloadClas
 
 /** Null where the probe does not tell; 1 where every class stays as it is. */
 export function expectedRatio(workload: Workload, table: ProbeTable | undefined, formats: Formats): number | null {
-  const changed = PROBE_OPERATORS.filter((operator) => formats[operator] && workload.macs[operator] > 0)
+  const changed = PROBE_OPERATORS.filter((operator) => formats[operator] && hasLayers(workload, operator))
   if (changed.length === 0) return 1
   if (!workload.isComplete || !table || !timesOf(workload.macs, table)) return null
   const shares = workShares(workload, table)
@@ -89,7 +89,7 @@ export function expectedRatio(workload: Workload, table: ProbeTable | undefined,
 export function faultOf(workload: Workload, table: ProbeTable | undefined, formats: Formats): Fault | undefined {
   for (const operator of PROBE_OPERATORS) {
     const format = formats[operator]
-    if (!format || workload.macs[operator] === 0) continue
+    if (!format || !hasLayers(workload, operator)) continue
     const kind = outcomeOf(table, operator, format)?.kind
     if (kind === 'wrong' || kind === 'refused') return { operator, format, kind }
   }

@@ -5,7 +5,7 @@ import type { ProbeInterval, ProbeOperator, ProbeTable } from '../probe/probe-ta
 import type { CandidateStep } from './advise'
 import { hypothesisText } from './best-text'
 import { probedRatio, workShares } from './expectation'
-import { presetSteps } from './plans'
+import { presetSteps, SMALLEST_SHARE } from './plans'
 import type { Workload } from './workload'
 
 interface TestedRecipe {
@@ -25,9 +25,6 @@ export interface Hypothesis {
   /** The test needs real samples. */
   readonly needsSamples: boolean
 }
-
-/** Less of the time than this makes no difference to a network. */
-const SMALLEST_SHARE = 0.02
 
 /** What the probe makes probable of this model; `hasSamples` chooses tests that can be run. */
 export function hypothesesFor(

@@ -8,7 +8,7 @@ import type { CandidateStep } from './advise'
 import { planWhy } from './best-text'
 import { faultOf, probedRatio, workShares, type Formats } from './expectation'
 import type { Goal } from './goals'
-import type { Workload } from './workload'
+import { hasLayers, type Workload } from './workload'
 
 export type PlanName =
   | 'int8-static'
@@ -51,6 +51,9 @@ const FOUR_BITS = (4 + (32 + 4) / 32) / 32
 const BLOCKED_BYTE = (8 + (32 + 8) / 32) / 32
 const HALF = 0.5
 
+/** Less of the time than this makes no difference to a network. */
+export const SMALLEST_SHARE = 0.02
+
 const DENSE = ['conv3x3', 'conv1x1', 'matvec', 'matmul'] as const satisfies readonly ProbeOperator[]
 const MATRICES = ['matvec', 'matmul'] as const satisfies readonly ProbeOperator[]
 
@@ -64,11 +67,11 @@ export function plansFor(goal: Goal, workload: Workload, table: ProbeTable | und
         planner.static(true),
         planner.dynamic(),
         planner.float16(),
-        planner.fourBitBlocks(),
+        planner.fourBitBlocks(SMALLEST_SHARE),
         planner.byteWeights(),
       ]
     case 'size':
-      return [planner.fourBitStored(), planner.fourBitBlocks(), planner.byteWeights(), planner.static(false)]
+      return [planner.fourBitStored(), planner.fourBitBlocks(0), planner.byteWeights(), planner.static(false)]
     case 'exact':
       return [planner.float16Stored(), planner.byteBlocks(), planner.byteWeights(), planner.float16()]
     default:
@@ -96,7 +99,7 @@ class Planner {
       formats,
       sizes: { layers: BYTE },
       needs: 'samples',
-      isOfUse: this.#has(formats) && (!depthwise || this.workload.macs.depthwise > 0),
+      isOfUse: this.#has(formats) && (!depthwise || hasLayers(this.workload, 'depthwise')),
       why: planWhy.static({ activationType, depthwise, leavesVectors: isLeft }),
     })
   }
@@ -128,15 +131,18 @@ class Planner {
     })
   }
 
-  fourBitBlocks(): Plan {
+  /** Of no use where matrices take a smaller share of the work. */
+  fourBitBlocks(leastShare: number): Plan {
     const formats = formatsOf(MATRICES, 'int4')
+    const shares = workShares(this.workload, this.table)
+    const isWorthIt = !this.workload.isComplete || shares.matvec + shares.matmul >= leastShare
     return this.#plan({
       name: 'int4-blocks',
       label: '4-bit weights in blocks',
       steps: presetSteps('int4-weights', { embeddings: true }),
       formats,
       sizes: { layers: FOUR_BITS, embeddings: FOUR_BITS },
-      isOfUse: this.#has(formats),
+      isOfUse: isWorthIt && this.#has(formats),
       why: planWhy.fourBitBlocks,
     })
   }
@@ -168,7 +174,7 @@ class Planner {
       label: '8-bit matrices in blocks, computed in float',
       steps: presetSteps('int4-weights', { bits: '8', format: 'qdq' }),
       sizes: { layers: BLOCKED_BYTE, only: MATRICES },
-      isOfUse: this.workload.macs.matmul + this.workload.macs.matvec > 0,
+      isOfUse: this.#has(formatsOf(MATRICES, 'int4')),
       why: planWhy.byteBlocks,
     })
   }
@@ -211,7 +217,7 @@ class Planner {
   }
 
   #has(formats: Formats): boolean {
-    return PROBE_OPERATORS.some((operator) => formats[operator] && this.workload.macs[operator] > 0)
+    return PROBE_OPERATORS.some((operator) => formats[operator] && hasLayers(this.workload, operator))
   }
 
   /** `s8s8` only where the probe has it right and at least 5 % ahead, or `u8s8` wrong. */
@@ -240,7 +246,7 @@ class Planner {
   /** Products of one row stay in float where they matter and the probe has not seen them to be as fast in integers. */
   #leavesVectors(format: ProbeFormat): boolean {
     const ratio = probedRatio(this.table, 'matvec', format)
-    return workShares(this.workload, this.table).matvec > 0.02 && (!ratio || ratio.value > 1.05)
+    return workShares(this.workload, this.table).matvec >= SMALLEST_SHARE && (!ratio || ratio.value > 1.05)
   }
 
   #leftOut(isLeft: boolean): Readonly<Record<string, OptionValue>> {

@@ -32,6 +32,10 @@ export interface Workload {
   readonly matvecNodes: readonly string[]
 }
 
+/** The model has such layers, also where their sizes are not known. */
+export const hasLayers = ({ macs, bytes }: Pick<Workload, 'macs' | 'bytes'>, operator: ProbeOperator): boolean =>
+  macs[operator] > 0 || bytes[operator] > 0
+
 /** Products of at most so many rows behave like one with 1 row: between the probe's M = 1 and M = 128. */
 const ROWS_OF_A_VECTOR = 8
 

@@ -100,7 +100,8 @@ class BestRun {
     const selfCheck = this.#request.selfCheckOf?.(start)
     this.#add({ engine: start, ...(selfCheck && { selfCheck }) })
     const table = probe ?? (await engine.probe({ seconds: PROBE_SECONDS, seed: SEED }, this.#job('probe')))
-    const workload = await compress.workload(original.model.id, freeDimensions, { signal: this.#signal })
+    const sizes = { ...original.freeDimensions, ...freeDimensions }
+    const workload = await compress.workload(original.model.id, sizes, { signal: this.#signal })
     const advice = advise({ goal, workload, table, hasSamples: calibration !== undefined })
     this.#add({ probe: table, workload, advice })
   }
