@@ -57,19 +57,21 @@ export class GraphDraft {
 
   /** Adds a weight under `tensor.name`, which must be fresh or already an initializer's (then it is replaced). */
   setInitializer(tensor: Tensor): void {
-    this.setInitializers([tensor])
+    this.#setInitializer(tensor, () => this.#nodes.some(({ outputs }) => outputs.includes(tensor.name)))
   }
 
   /** `setInitializer` for many, in one sweep. */
   setInitializers(tensors: readonly Tensor[]): void {
     const made = new Set(this.#nodes.flatMap(({ outputs }) => outputs))
-    for (const tensor of tensors) {
-      if (!this.#initializers.has(tensor.name) && made.has(tensor.name)) {
-        throw new LabError('pass/invariant', `"${tensor.name}" is made by a node and cannot become an initializer.`)
-      }
-      this.#names.add(tensor.name)
-      this.#initializers.set(tensor.name, tensor)
+    for (const tensor of tensors) this.#setInitializer(tensor, () => made.has(tensor.name))
+  }
+
+  #setInitializer(tensor: Tensor, isMade: () => boolean): void {
+    if (!this.#initializers.has(tensor.name) && isMade()) {
+      throw new LabError('pass/invariant', `"${tensor.name}" is made by a node and cannot become an initializer.`)
     }
+    this.#names.add(tensor.name)
+    this.#initializers.set(tensor.name, tensor)
     this.#index = undefined
   }
 

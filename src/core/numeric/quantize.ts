@@ -50,13 +50,21 @@ export function quantizeWith(
   return values
 }
 
+/** One entry per scale of the layout. */
+interface GivenParams {
+  readonly scales: Float32Array
+  readonly zeroPoints: ArrayLike<number>
+  /** No code lies outside the type (`fitsType`), so none is clipped, which takes half the time. */
+  readonly fits?: boolean
+}
+
 /** `quantizeWith` into memory that is there: `target` has the bytes of `makeIntegers`, aligned to the size of an integer. */
 export function quantizeInto(
   target: Uint8Array,
   bytes: Uint8Array,
   layout: ScaleLayout,
   dtype: QuantDType,
-  { scales, zeroPoints }: { readonly scales: Float32Array; readonly zeroPoints: ArrayLike<number> },
+  { scales, zeroPoints, fits = false }: GivenParams,
 ): void {
   const bits = BITS[dtype]
   const length = chunkLength(layout)
@@ -64,7 +72,9 @@ export function quantizeInto(
   const { buffer, byteOffset, byteLength } = target
   const all = bits === 16 ? new Uint16Array(buffer, byteOffset, byteLength / 2) : target
   const [lowest, highest] = QUANT_LIMITS[dtype]
-  const rounding = { scales, zeroPoints: Int32Array.from(zeroPoints), lowest, highest }
+  const inverses = Float64Array.from(scales, (scale) => 1 / scale)
+  const rounding = { inverses, zeroPoints: Int32Array.from(zeroPoints), lowest, highest }
+  const [roundRun, roundRows] = fits ? [roundFittingRun, roundFittingRows] : [clipRun, clipRows]
   eachChunk(bytes, length, (chunk) => {
     const { values, start } = chunk
     const codes = bits === 4 ? unpacked.subarray(0, values.length) : all.subarray(start, start + values.length)
@@ -101,7 +111,8 @@ export function storeIntegers(values: ArrayLike<number>, dtype: QuantDType): Int
 }
 
 interface Rounding {
-  readonly scales: Float32Array
+  /** 1 / scale in float64. */
+  readonly inverses: Float64Array
   readonly zeroPoints: Int32Array
   readonly lowest: number
   readonly highest: number
@@ -116,71 +127,98 @@ interface Rounding {
 // and its distance from such a midpoint M < 2^25 is |X - M S| / S, at least 1 / S: over 2^-50 of M. So quotient and product lie on
 // the same side of every midpoint. (Quotients below 2^-126 have other midpoints, and round to 0 either way.)
 
-function roundRun(
+function roundFittingRun(
   values: Float32Array,
   codes: Uint8Array | Uint16Array,
-  { from, to, scale: at }: Readonly<Segment>,
-  rounding: Rounding,
+  { from, to, scale }: Readonly<Segment>,
+  { inverses, zeroPoints }: Rounding,
 ): void {
   const shift = ROUNDING_SHIFT
-  const inverse = 1 / (rounding.scales[at] as number)
-  const zeroPoint = rounding.zeroPoints[at] as number
-  const low = rounding.lowest - zeroPoint + shift
-  const high = rounding.highest - zeroPoint + shift
+  const inverse = inverses[scale] as number
+  const zeroPoint = zeroPoints[scale] as number
   let i = from
   for (; i + 3 < to; i += 4) {
-    const a = Math.fround((values[i] as number) * inverse) + shift
-    const b = Math.fround((values[i + 1] as number) * inverse) + shift
-    const c = Math.fround((values[i + 2] as number) * inverse) + shift
-    const d = Math.fround((values[i + 3] as number) * inverse) + shift
-    codes[i] = ((a < low ? low : a > high ? high : a) | 0) + zeroPoint
-    codes[i + 1] = ((b < low ? low : b > high ? high : b) | 0) + zeroPoint
-    codes[i + 2] = ((c < low ? low : c > high ? high : c) | 0) + zeroPoint
-    codes[i + 3] = ((d < low ? low : d > high ? high : d) | 0) + zeroPoint
+    codes[i] = ((Math.fround((values[i] as number) * inverse) + shift) | 0) + zeroPoint
+    codes[i + 1] = ((Math.fround((values[i + 1] as number) * inverse) + shift) | 0) + zeroPoint
+    codes[i + 2] = ((Math.fround((values[i + 2] as number) * inverse) + shift) | 0) + zeroPoint
+    codes[i + 3] = ((Math.fround((values[i + 3] as number) * inverse) + shift) | 0) + zeroPoint
   }
-  for (; i < to; i++) {
-    const a = Math.fround((values[i] as number) * inverse) + shift
-    codes[i] = ((a < low ? low : a > high ? high : a) | 0) + zeroPoint
-  }
+  for (; i < to; i++) codes[i] = ((Math.fround((values[i] as number) * inverse) + shift) | 0) + zeroPoint
 }
 
-function roundRows(
+function roundFittingRows(
   values: Float32Array,
   codes: Uint8Array | Uint16Array,
   { from, to, scale: first }: Readonly<Segment>,
   width: number,
-  rounding: Rounding,
+  { inverses, zeroPoints }: Rounding,
 ): void {
   const shift = ROUNDING_SHIFT
-  const { scales, zeroPoints, lowest, highest } = rounding
   let row = from
   for (; row + 3 * width < to; row += 4 * width) {
     for (let column = 0; column < width; column++) {
-      const inverse = 1 / (scales[first + column] as number)
+      const inverse = inverses[first + column] as number
       const zeroPoint = zeroPoints[first + column] as number
-      const low = lowest - zeroPoint + shift
-      const high = highest - zeroPoint + shift
       const i = row + column
-      const a = Math.fround((values[i] as number) * inverse) + shift
-      const b = Math.fround((values[i + width] as number) * inverse) + shift
-      const c = Math.fround((values[i + 2 * width] as number) * inverse) + shift
-      const d = Math.fround((values[i + 3 * width] as number) * inverse) + shift
-      codes[i] = ((a < low ? low : a > high ? high : a) | 0) + zeroPoint
-      codes[i + width] = ((b < low ? low : b > high ? high : b) | 0) + zeroPoint
-      codes[i + 2 * width] = ((c < low ? low : c > high ? high : c) | 0) + zeroPoint
-      codes[i + 3 * width] = ((d < low ? low : d > high ? high : d) | 0) + zeroPoint
+      codes[i] = ((Math.fround((values[i] as number) * inverse) + shift) | 0) + zeroPoint
+      codes[i + width] = ((Math.fround((values[i + width] as number) * inverse) + shift) | 0) + zeroPoint
+      codes[i + 2 * width] = ((Math.fround((values[i + 2 * width] as number) * inverse) + shift) | 0) + zeroPoint
+      codes[i + 3 * width] = ((Math.fround((values[i + 3 * width] as number) * inverse) + shift) | 0) + zeroPoint
     }
   }
   for (; row < to; row += width) {
     for (let column = 0; column < width; column++) {
-      const inverse = 1 / (scales[first + column] as number)
+      const inverse = inverses[first + column] as number
       const zeroPoint = zeroPoints[first + column] as number
-      const low = lowest - zeroPoint + shift
-      const high = highest - zeroPoint + shift
-      const a = Math.fround((values[row + column] as number) * inverse) + shift
+      codes[row + column] = ((Math.fround((values[row + column] as number) * inverse) + shift) | 0) + zeroPoint
+    }
+  }
+}
+
+function clipRun(
+  values: Float32Array,
+  codes: Uint8Array | Uint16Array,
+  { from, to, scale }: Readonly<Segment>,
+  { inverses, zeroPoints, lowest, highest }: Rounding,
+): void {
+  const inverse = inverses[scale] as number
+  const zeroPoint = zeroPoints[scale] as number
+  const low = lowest - zeroPoint + ROUNDING_SHIFT
+  const high = highest - zeroPoint + ROUNDING_SHIFT
+  for (let i = from; i < to; i++) {
+    const a = Math.fround((values[i] as number) * inverse) + ROUNDING_SHIFT
+    codes[i] = ((a < low ? low : a > high ? high : a) | 0) + zeroPoint
+  }
+}
+
+function clipRows(
+  values: Float32Array,
+  codes: Uint8Array | Uint16Array,
+  { from, to, scale: first }: Readonly<Segment>,
+  width: number,
+  { inverses, zeroPoints, lowest, highest }: Rounding,
+): void {
+  for (let row = from; row < to; row += width) {
+    for (let column = 0; column < width; column++) {
+      const zeroPoint = zeroPoints[first + column] as number
+      const low = lowest - zeroPoint + ROUNDING_SHIFT
+      const high = highest - zeroPoint + ROUNDING_SHIFT
+      const a = Math.fround((values[row + column] as number) * (inverses[first + column] as number)) + ROUNDING_SHIFT
       codes[row + column] = ((a < low ? low : a > high ? high : a) | 0) + zeroPoint
     }
   }
+}
+
+/** Whether no value within the ranges gives a code outside the type. Rounding keeps the order of values, so the ends of a range tell. */
+export function fitsType({ min, max }: ChannelRanges, dtype: QuantDType, { scales, zeroPoints }: ScaleParams): boolean {
+  const [lowest, highest] = QUANT_LIMITS[dtype]
+  for (let i = 0; i < scales.length; i++) {
+    const scale = scales[i] as number
+    const zeroPoint = zeroPoints[i] as number
+    if (roundHalfEven(Math.fround((min[i] as number) / scale)) + zeroPoint < lowest) return false
+    if (roundHalfEven(Math.fround((max[i] as number) / scale)) + zeroPoint > highest) return false
+  }
+  return true
 }
 
 /**
@@ -207,10 +245,24 @@ export function quantizeChannels(
   dtype: QuantDType,
   options: ScaleOptions,
 ): QuantizedChannels | undefined {
+  const values = makeIntegers(Math.floor(bytes.byteLength / Float32Array.BYTES_PER_ELEMENT), dtype)
+  const params = quantizeChannelsInto(bytesOf(values), bytes, layout, dtype, options)
+  return params && { ...params, values }
+}
+
+/** `quantizeChannels` into memory that is there, see `quantizeInto`. */
+export function quantizeChannelsInto(
+  target: Uint8Array,
+  bytes: Uint8Array,
+  layout: ScaleLayout,
+  dtype: QuantDType,
+  options: ScaleOptions,
+): ScaleParams | undefined {
   const ranges = channelRanges(bytes, layout, options.symmetric)
   if (!ranges.isFinite) return undefined
-  const { scales, zeroPoints } = scaleParams(ranges, dtype, bytes.byteLength === 0 ? {} : options)
-  return { values: quantizeWith(bytes, layout, dtype, scales, zeroPoints), scales, zeroPoints }
+  const params = scaleParams(ranges, dtype, bytes.byteLength === 0 ? {} : options)
+  quantizeInto(target, bytes, layout, dtype, { ...params, fits: fitsType(ranges, dtype, params) })
+  return params
 }
 
 /** One value, for any integer type; `scale` is a float32 value. */

@@ -12,7 +12,7 @@ import {
   type WeightFormat,
   type WeightNames,
 } from '../numeric/quantize-weight'
-import { makeIntegers, scaleParams, type ScaleParams } from '../numeric/quantize'
+import { fitsType, makeIntegers, scaleParams, type ScaleParams } from '../numeric/quantize'
 import { channelLayout } from '../numeric/scale-layout'
 import type { Piece, TaskPort } from './tasks'
 
@@ -115,8 +115,11 @@ async function inTwoRounds(
       max[i] = Math.max(max[i] as number, range.max[i] as number)
     }
   }
-  const params = scaleParams({ min, max, isFinite: true }, dtype, scaleOptions(format))
-  const given = { dtype, scales: params.scales, zeroPoints: Int32Array.from(params.zeroPoints) }
+  const found = { min, max, isFinite: true }
+  const params = scaleParams(found, dtype, scaleOptions(format))
+  const { scales, zeroPoints } = params
+  const fits = fitsType(found, dtype, params)
+  const given = { dtype, scales, zeroPoints: Int32Array.from(zeroPoints), fits }
   await Promise.all(pieces.map((piece) => tasks.run('quantize-with', { ...piece, ...given })))
   return params
 }

@@ -3,7 +3,7 @@
 
 import { channelRanges, type ChannelRanges } from '../numeric/channel-ranges'
 import type { QuantDType } from '../numeric/quant-params'
-import { quantizeInto, scaleParams, type ScaleOptions } from '../numeric/quantize'
+import { quantizeChannelsInto, quantizeInto, type ScaleOptions } from '../numeric/quantize'
 import { channelLayout } from '../numeric/scale-layout'
 
 /** Some rows of a float32 tensor: a tensor itself. */
@@ -26,6 +26,8 @@ interface QuantizedPiece extends Piece {
 interface GivenScales extends QuantizedPiece {
   readonly scales: Float32Array
   readonly zeroPoints: Int32Array
+  /** See `fitsType`. */
+  readonly fits: boolean
 }
 
 interface OwnScales extends QuantizedPiece {
@@ -49,12 +51,8 @@ export const TASKS = {
   /** With the scales that the piece asks for; undefined when it holds a value that is not finite. */
   'quantize-channels': (input: OwnScales): FoundScales | undefined => {
     const { bytes, target, dtype, options } = input
-    const ranges = channelRanges(bytes, layoutOf(input), options.symmetric)
-    if (!ranges.isFinite) return undefined
-    const { scales, zeroPoints } = scaleParams(ranges, dtype, options)
-    const found = { scales, zeroPoints: Int32Array.from(zeroPoints) }
-    quantizeInto(target, bytes, layoutOf(input), dtype, found)
-    return found
+    const found = quantizeChannelsInto(target, bytes, layoutOf(input), dtype, options)
+    return found && { scales: found.scales, zeroPoints: Int32Array.from(found.zeroPoints) }
   },
 }
 
