@@ -10,6 +10,7 @@ import { summarizeModel } from '../../src/core/report/model-summary'
 import { decodeModel } from '../../src/core/onnx/decode'
 import { catalog } from '../../src/techniques/catalog'
 import { commands } from '../../src/cli/commands'
+import { npy } from '../fixtures/npy-file'
 import { buildLathe, lathe, latheJson } from './run-lathe'
 
 let folder: string
@@ -269,20 +270,6 @@ async function writeNpz(path: string, labels: readonly number[]): Promise<void> 
     'labels.npy': npy('<i8', [labels.length], new Uint8Array(BigInt64Array.from(labels, BigInt).buffer)),
   }
   await writeFile(path, zipSync(files))
-}
-
-function npy(descr: string, shape: readonly number[], data: Uint8Array): Uint8Array {
-  const dict = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`
-  const header = `${dict.padEnd(Math.ceil((dict.length + 11) / 64) * 64 - 11)}\n`
-  const head = new Uint8Array([
-    0x93,
-    ...new TextEncoder().encode('NUMPY'),
-    1,
-    0,
-    header.length & 255,
-    header.length >> 8,
-  ])
-  return new Uint8Array([...head, ...new TextEncoder().encode(header), ...data])
 }
 
 describe('compare', () => {
