@@ -46,6 +46,8 @@ export async function compressFile(
   const start = performance.now()
   // What passes allocate besides weights is short-lived; a young generation that grows for it would only add to the peak.
   setFlagsFromString('--semi-space-growth-factor=1')
+  // Only loops over weights run long enough to repay the optimizing compiler; the usual budget has it compile half of the passes as well.
+  setFlagsFromString('--interrupt-budget=300000')
   const { model, sizeBytes, sha256 } = await openModel(reference, repository)
   const tasks = openTaskPool(repository, sizeBytes)
   const host = {
