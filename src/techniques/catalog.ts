@@ -10,12 +10,14 @@ import { spec as quantizeDynamic } from './quantize-dynamic/spec'
 import { spec as quantizeStatic } from './quantize-static/spec'
 import { spec as quantizeWeights } from './quantize-weights/spec'
 import { spec as simplifyGraph } from './simplify-graph/spec'
+import { spec as smoothActivations } from './smooth-activations/spec'
 
 export const catalog = {
   'fold-batch-norm': foldBatchNorm,
   'fold-constants': foldConstants,
   'simplify-graph': simplifyGraph,
   'equalize-layers': equalizeLayers,
+  'smooth-activations': smoothActivations,
   'cast-float16': castFloat16,
   'quantize-weights': quantizeWeights,
   'quantize-blocks': quantizeBlocks,

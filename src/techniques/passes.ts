@@ -12,12 +12,14 @@ import { apply as quantizeDynamic } from './quantize-dynamic/apply'
 import { apply as quantizeStatic } from './quantize-static/apply'
 import { apply as quantizeWeights } from './quantize-weights/apply'
 import { apply as simplifyGraph } from './simplify-graph/apply'
+import { apply as smoothActivations } from './smooth-activations/apply'
 
 export const passes: { readonly [K in TechniqueId]: Apply<(typeof catalog)[K]> } = {
   'fold-batch-norm': foldBatchNorm,
   'fold-constants': foldConstants,
   'simplify-graph': simplifyGraph,
   'equalize-layers': equalizeLayers,
+  'smooth-activations': smoothActivations,
   'cast-float16': castFloat16,
   'quantize-weights': quantizeWeights,
   'quantize-blocks': quantizeBlocks,

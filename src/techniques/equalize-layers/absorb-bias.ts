@@ -12,11 +12,11 @@ import { mapGraphs, type GraphEdit } from '../../core/model/map-graphs'
 import { onnxOpset, type Model } from '../../core/model/model'
 import { isOp, nodeLabel, type Node } from '../../core/model/node'
 import { placeNumbers, withBias } from '../../core/model/place-numbers'
+import type { ScaledLayer } from '../../core/model/scaled-layer'
 import type { PassContext } from '../../core/pass/pass-context'
 import type { Note } from '../../core/pass/technique'
 import { findChains, type Link } from './chains'
 import { spec, type EqualizeOptions } from './spec'
-import type { ScaledLayer } from './weight-factors'
 
 /** Of a normal distribution 0.1 % lie below. */
 const DEVIATIONS = 3

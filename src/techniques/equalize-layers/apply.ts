@@ -4,16 +4,15 @@
 import { inferShapes } from '../../core/model/infer-shapes'
 import { mapGraphs, type GraphEdit } from '../../core/model/map-graphs'
 import { onnxOpset } from '../../core/model/model'
-import { floatsOf } from '../../core/model/float-values'
 import { nodeLabel } from '../../core/model/node'
-import { placeNumbers } from '../../core/model/place-numbers'
+import { placeScaledLayer, type ScaledLayer } from '../../core/model/scaled-layer'
 import type { PassContext } from '../../core/pass/pass-context'
 import type { Apply, Note } from '../../core/pass/technique'
 import { absorbBiases } from './absorb-bias'
 import { findChains, type Chain } from './chains'
 import { boundPerChannel } from './clip-bounds'
 import type { spec } from './spec'
-import { chainDivisors, type ScaledLayer } from './weight-factors'
+import { chainDivisors } from './weight-factors'
 
 const MAX_PASSES = 20
 /** Passes end when no divisor is further from 1. */
@@ -96,19 +95,9 @@ const isScaled = ({ inputFactors, outputFactors }: ScaledLayer): boolean =>
   inputFactors.some((factor) => factor !== 1) || outputFactors.some((factor) => factor !== 1)
 
 function replaceLayer(graph: GraphEdit, scaled: ScaledLayer): Note {
-  const { node, weight, bias, channels } = scaled.layer
-  const inputs = [...node.inputs]
-  inputs[1] = placeNumbers(graph, node, weight, scaled.weight(), weight.dims)
-  if (bias && scaled.outputFactors.some((factor) => factor !== 1)) {
-    const before = floatsOf(bias)
-    const after = before.length === channels ? before.slice() : floatsOf(weight).slice(0, channels)
-    for (let i = 0; i < channels; i++) {
-      after[i] = (before[before.length === 1 ? 0 : i] as number) * (scaled.outputFactors[i] as number)
-    }
-    inputs[2] = placeNumbers(graph, node, bias, after, [channels])
-  }
-  graph.draft.replaceNode(node, { ...node, inputs })
-  return { kind: 'changed', subject: nodeLabel(node), text: 'Its channels were scaled to the size of its neighbours.' }
+  placeScaledLayer(graph, scaled)
+  const subject = nodeLabel(scaled.layer.node)
+  return { kind: 'changed', subject, text: 'Its channels were scaled to the size of its neighbours.' }
 }
 
 function turnLimits(

@@ -5,9 +5,9 @@ import { onlyReader } from '../../core/model/graph-index'
 import { isConvolution, isLinear, linearLayerOf, weightGridOf } from '../../core/model/linear-layer'
 import type { GraphEdit } from '../../core/model/map-graphs'
 import { intAttribute, isOp, type Node } from '../../core/model/node'
+import { ScaledLayer } from '../../core/model/scaled-layer'
 import { clipBounds, type ClipBounds } from './clip-bounds'
 import type { EqualizeOptions } from './spec'
-import { ScaledLayer } from './weight-factors'
 
 /** A Clip between two layers whose bounds become one number per channel. */
 export interface Limit {

@@ -4,10 +4,13 @@ import { spreadIndices, type ObservationContext } from '../../core/calibration/o
 import { LabError } from '../../core/errors/lab-error'
 import type { PassContext } from '../../core/pass/pass-context'
 import type { Note } from '../../core/pass/technique'
-import { correctBiases } from './correct-biases'
+import { correctBiases, type FittingSamples } from './correct-biases'
 import { searchWeightRanges } from './search-weight-ranges'
 import { spec, type StaticOptions } from './spec'
 import type { StaticTask } from './write-static'
+
+/** Searching runs each layer 20 times on a sample, and sums over all positions of it say more than its mean: a quarter of the samples do. */
+const SEARCH_EASE = 4
 
 export const isFitted = ({ weightRange, biasCorrection }: StaticOptions): boolean =>
   weightRange === 'mse' || biasCorrection
@@ -27,16 +30,24 @@ export async function fitLayers(
     throw new LabError('recipe/needs-calibration', message, { technique: spec.id })
   }
   const { weightRange, biasCorrection, fittingSamples } = task.options
-  const samples = { data, indices: spreadIndices(data.size, fittingSamples) }
+  const samples = (count: number): FittingSamples => ({ data, indices: spreadIndices(data.size, count) })
   const notes: Note[] = []
   let fitted = task
   if (weightRange === 'mse') {
-    const found = await searchWeightRanges(fitted, samples, part(context, 0, biasCorrection ? 0.8 : 1))
+    const found = await searchWeightRanges(
+      fitted,
+      samples(Math.ceil(fittingSamples / SEARCH_EASE)),
+      part(context, 0, biasCorrection ? 0.8 : 1),
+    )
     fitted = { ...fitted, options: { ...fitted.options, overrides: found.overrides } }
     notes.push(...found.notes)
   }
   if (biasCorrection) {
-    const corrected = await correctBiases(fitted, samples, part(context, weightRange === 'mse' ? 0.8 : 0, 1))
+    const corrected = await correctBiases(
+      fitted,
+      samples(fittingSamples),
+      part(context, weightRange === 'mse' ? 0.8 : 0, 1),
+    )
     fitted = { ...fitted, model: corrected.model }
     notes.push(...corrected.notes)
   }

@@ -61,7 +61,7 @@ export const spec = defineSpec({
     }),
     fittingSamples: integer({
       label: 'Samples for fitting',
-      help: 'For ranges of weights and corrected biases, spread evenly over the data at hand. Two at least, to correct anything.',
+      help: 'For corrected biases (two at least, to correct anything); a quarter of them for ranges of weights, which take longer.',
       default: 32,
       min: 1,
       max: 4096,
