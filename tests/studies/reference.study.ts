@@ -1,9 +1,9 @@
 // Lathe against onnxruntime.quantization 1.30, file by file: every model of tests/conformance and the zoo's over the grid of options, on the
 // reference's own ranges. Tensors are compared value for value, and both files are run in the same ONNX Runtime: the WASM build and the native one.
 // Writes tests/studies/results/reference.json and docs/reference-comparison.md.
-// Run: LATHE_PYTHON=… npm run study:reference; LATHE_MODELS=bert,vit only those, into a temporary folder
+// Run: LATHE_PYTHON=… npm run study:reference; LATHE_MODELS=bert,vit runs those anew and keeps the rows of the others
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -33,7 +33,8 @@ import { referenceTable } from './reference-table'
 
 const root = join(import.meta.dirname, '../..')
 const wanted = process.env.LATHE_MODELS?.split(',')
-const target = wanted ? mkdtempSync(join(tmpdir(), 'lathe-reference-')) : root
+const results = join(root, 'tests/studies/results/reference.json')
+const table = join(root, 'docs/reference-comparison.md')
 /** Sample that the outputs are compared on. */
 const SAMPLE = 1
 
@@ -279,6 +280,20 @@ const outputsToExplain = ({ model, otherGraph, wasm, native }: ReferenceRow): re
 const summary = ({ model, tool, cases, equal, unexplained, wasm, native }: ReferenceRow): string =>
   `${model} ${tool}: ${cases} cases, ${equal} equal, ${unexplained.length} unexplained, same outputs ${wasm.same} and ${native.same}`
 
+interface Report extends ModelRows {
+  readonly command: string
+  readonly runtime: string
+}
+
+/** `fresh`, and the rows of models that were not run this time. */
+function merged(fresh: Report): Report {
+  if (!wanted || !existsSync(results)) return fresh
+  const before: Report = JSON.parse(readFileSync(results, 'utf8'))
+  const isKept = ({ model }: { readonly model: string }): boolean => !wanted.includes(model)
+  const ranges = [...before.ranges.filter(isKept), ...fresh.ranges]
+  return { ...fresh, rows: [...before.rows.filter(isKept), ...fresh.rows], ranges }
+}
+
 test('Lathe makes what onnxruntime.quantization 1.30 makes', async () => {
   const engine = await createNodeEngine({ threads: 1 })
   const rows: ReferenceRow[] = []
@@ -290,15 +305,12 @@ test('Lathe makes what onnxruntime.quantization 1.30 makes', async () => {
     console.log(made.rows.map(summary).join('\n'))
   }
   await engine.close()
-  const report = { command: 'npm run study:reference', runtime: engine.facts.runtime, rows, ranges }
-  mkdirSync(join(target, 'tests/studies/results'), { recursive: true })
-  mkdirSync(join(target, 'docs'), { recursive: true })
-  writeFileSync(join(target, 'tests/studies/results/reference.json'), `${JSON.stringify(report, null, 1)}\n`)
-  writeFileSync(join(target, 'docs/reference-comparison.md'), referenceTable(rows, ranges))
-  if (wanted) console.log(`The results are in ${target}.`)
+  const report = merged({ command: 'npm run study:reference', runtime: engine.facts.runtime, rows, ranges })
+  writeFileSync(results, `${JSON.stringify(report, null, 1)}\n`)
+  writeFileSync(table, referenceTable(report.rows, report.ranges))
   expect(rows.flatMap(({ unexplained }) => unexplained)).toEqual([])
   expect(rows.flatMap(outputsToExplain)).toEqual([])
   expect(ranges.flatMap(({ beyond }) => beyond)).toEqual([])
-  const reasons = new Set(rows.flatMap(({ explained }) => Object.keys(explained)))
-  if (!wanted) expect(DEVIATIONS.filter(({ reason }) => !reasons.has(reason))).toEqual([])
+  const reasons = new Set(report.rows.flatMap(({ explained }) => Object.keys(explained)))
+  expect(DEVIATIONS.filter(({ reason }) => !reasons.has(reason))).toEqual([])
 })
