@@ -116,20 +116,25 @@ export function lossSentence(reason: LossReason, labelOf: (name: string) => stri
 }
 
 /** One or two sentences: the answer. */
-export function bestHeadline({ goal, winner, runnersUp }: BestVerdict, entries: readonly BestEntry[]): string {
-  const find = (name: string | undefined): BestEntry | undefined => entries.find((entry) => entry.name === name)
-  const won = find(winner ?? undefined)
-  if (!won) {
-    const also = find(runnersUp[0])
-    const why =
-      goal === 'speed'
-        ? 'nothing raced here is faster and keeps its answers'
-        : 'nothing smaller keeps speed and answers'
-    const aside = also ? ` At the same speed, ${also.label} is ${sizeText(also)}.` : ''
-    return `Keep the original: ${why}.${aside}`
+export function bestHeadline(
+  { goal, winner, runnersUp, standings }: BestVerdict,
+  entries: readonly BestEntry[],
+): string {
+  const find = (name: string | null | undefined): BestEntry | undefined => entries.find((entry) => entry.name === name)
+  const won = find(winner)
+  if (won) {
+    const speed = won.latency ? `, ${speedText(won.latency)}` : ''
+    return `${won.label}: ${sizeText(won)}${speed}.`
   }
-  const speed = won.latency ? `, ${speedText(won.latency)}` : ''
-  return `${won.label}: ${sizeText(won)}${speed}.`
+  const also = find(runnersUp[0])
+  const aside = also ? ` At the same speed, ${also.label} is ${sizeText(also)}.` : ''
+  const undecided = standings.filter(({ reason }) => reason?.kind === 'undecided').length
+  if (undecided > 0) {
+    const what = undecided === 1 ? 'one candidate is' : `${undecided} candidates are`
+    return `Keep the original for now: ${what} undecided in this time, measure longer.${aside}`
+  }
+  const what = goal === 'speed' ? 'is faster and keeps its answers' : 'is smaller and keeps its speed and answers'
+  return `Keep the original: nothing raced here ${what}.${aside}`
 }
 
 const sizeText = ({ sizeRatio }: Pick<BestEntry, 'sizeRatio'>): string =>

@@ -88,7 +88,14 @@ describe('speed', () => {
     expect(verdict.winner).toBeNull()
     expect(verdict.runnersUp).toEqual(['smaller', 'same'])
     expect(reasons(verdict)).toMatchObject({ undecided: 'undecided', slower: 'slower', untimed: 'not-timed' })
-    expect(bestHeadline(verdict, entries)).toMatch(/^Keep the original.*smaller is 20 % of the size\.$/)
+    expect(bestHeadline(verdict, entries)).toBe(
+      'Keep the original for now: one candidate is undecided in this time, measure longer. At the same speed, smaller is 20 % of the size.',
+    )
+    const [same] = entries
+    const decided = same ? [same] : []
+    expect(bestHeadline(judgeBest('speed', decided), decided)).toMatch(
+      /^Keep the original: nothing raced here is faster/,
+    )
   })
 
   it('does not go to the fastest when its answers do not hold', () => {
