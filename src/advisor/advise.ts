@@ -33,7 +33,7 @@ export interface Candidate {
 }
 
 /** A recipe that was thought of and is not raced. */
-export interface DroppedCandidate {
+interface DroppedCandidate {
   readonly name: string
   readonly label: string
   /** Half a sentence. */

@@ -10,7 +10,7 @@ import { faultOf, probedRatio, workShares, type Formats } from './expectation'
 import type { Goal } from './goals'
 import { hasLayers, type Workload } from './workload'
 
-export type PlanName =
+type PlanName =
   | 'int8-static'
   | 'int8-static-depthwise'
   | 'int8-dynamic'

@@ -6,7 +6,7 @@ import type { TypeScope } from '../core/model/inferred-types'
 import type { Graph } from '../core/model/graph'
 import { indexGraph } from '../core/model/graph-index'
 import type { Model } from '../core/model/model'
-import { intAttribute, isOp, subgraphs, type Node } from '../core/model/node'
+import { intAttribute, isOp, nodeName, subgraphs, type Node } from '../core/model/node'
 import { elementCount } from '../core/model/shape'
 import { tensorSizeBytes, type Tensor, type TensorData } from '../core/model/tensor'
 import { takeCensus } from '../core/report/constant-census'
@@ -81,7 +81,7 @@ class Tally {
     this.macs[kind] += macs ?? 0
     if (kind === 'other') return
     this.bytes[kind] += this.#unseenBytes(weightOf(node.inputs[1] ?? ''))
-    if (kind === 'matvec') this.matvecNodes.push(node.name || (node.outputs[0] ?? ''))
+    if (kind === 'matvec') this.matvecNodes.push(nodeName(node))
   }
 
   /** Of a table or a layer's weight, the first time it is met; scalars and other types are none. */

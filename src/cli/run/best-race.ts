@@ -32,7 +32,7 @@ export interface RaceRequest extends Pick<
   readonly samples: number
 }
 
-export interface FileChecks {
+interface FileChecks {
   readonly check?: EngineCheck
   readonly fidelity?: Pick<Fidelity, 'samples' | 'outputs' | 'topOneAgreement'>
   /** Why it could not be opened or run. */
