@@ -95,7 +95,7 @@ function reasonAgainst({ bias, weight }: LinearLayer, after: Node, { path }: Lin
 }
 
 /** c of each channel, 0 or more behind a Relu. */
-export function absorbable(
+function absorbable(
   { path }: Pick<Link, 'path'>,
   { mean, deviation }: { readonly mean: Float64Array; readonly deviation: Float64Array },
 ): Float64Array {

@@ -10,7 +10,7 @@ import { clipBounds, type ClipBounds } from './clip-bounds'
 import type { EqualizeOptions } from './spec'
 
 /** A Clip between two layers whose bounds become one number per channel. */
-export interface Limit {
+interface Limit {
   readonly node: Node
   readonly bounds: ClipBounds
 }
@@ -65,7 +65,7 @@ function scaledLayers(graph: GraphEdit, { opset }: ChainRules): ReadonlyMap<Node
   return layers
 }
 
-export const isDepthwise = ({ layer, grid }: ScaledLayer): boolean =>
+const isDepthwise = ({ layer, grid }: ScaledLayer): boolean =>
   isConvolution(layer.node) && grid.groups > 1 && grid.inputs === 1 && grid.outputs === 1
 
 function followChain(
