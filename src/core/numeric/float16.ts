@@ -7,10 +7,14 @@ export const FLOAT16_MAX = 65504
 /** The smallest positive float16, a subnormal: 2^-24. */
 export const FLOAT16_MIN_POSITIVE = 2 ** -24
 
-/** float32 values → float16 bit patterns, into `target` of the same length. From 65520 on a value becomes infinity. */
+/**
+ * float32 values → float16 bit patterns, into `target` of the same length. From 65520 on a value becomes infinity, unless `special` says
+ * otherwise: it is asked for the float16 of every float32 pattern whose magnitude is no normal number of float16.
+ */
 export function encodeFloat16(
   values: Float32Array,
   target: Uint16Array<ArrayBuffer> = new Uint16Array(values.length),
+  special: (bits: number) => number = roundSpecial,
 ): Uint16Array<ArrayBuffer> {
   const source = new Int32Array(values.buffer, values.byteOffset, values.length)
   let i = 0
@@ -25,13 +29,16 @@ export function encodeFloat16(
       target[i + 2] = roundNormal(c)
       target[i + 3] = roundNormal(d)
     } else {
-      target[i] = roundBits(a)
-      target[i + 1] = roundBits(b)
-      target[i + 2] = roundBits(c)
-      target[i + 3] = roundBits(d)
+      target[i] = isNormal(a) ? roundNormal(a) : special(a)
+      target[i + 1] = isNormal(b) ? roundNormal(b) : special(b)
+      target[i + 2] = isNormal(c) ? roundNormal(c) : special(c)
+      target[i + 3] = isNormal(d) ? roundNormal(d) : special(d)
     }
   }
-  for (; i < source.length; i++) target[i] = roundBits(source[i] as number)
+  for (; i < source.length; i++) {
+    const a = source[i] as number
+    target[i] = isNormal(a) ? roundNormal(a) : special(a)
+  }
   return target
 }
 
@@ -42,24 +49,24 @@ export function decodeFloat16(patterns: Uint16Array): Float32Array<ArrayBuffer> 
   return new Float32Array(target.buffer)
 }
 
-/** 2^-14 and 65536, between which the float16 is a normal number (or rounds up to infinity). */
+/** 2^-14 and 65504, between which the float16 is a normal number. */
 const SMALLEST_NORMAL = 0x38800000
+const LARGEST_NORMAL = 0x477fe000
 const TOO_LARGE = 0x47800000
 
-function isNormal(bits: number): boolean {
-  const magnitude = bits & 0x7fffffff
-  return magnitude >= SMALLEST_NORMAL && magnitude < TOO_LARGE
-}
+/** One comparison for both ends: what is below them wraps around. */
+const isNormal = (bits: number): boolean =>
+  ((bits & 0x7fffffff) - SMALLEST_NORMAL) >>> 0 <= LARGEST_NORMAL - SMALLEST_NORMAL
 
 /** Rebias the exponent (127 → 15) and round half to even; a carry out of the mantissa lands in the exponent, as it should. */
 const roundNormal = (bits: number): number =>
   ((bits >>> 16) & 0x8000) | (((bits & 0x7fffffff) - 0x38000000 + 0xfff + ((bits >>> 13) & 1)) >>> 13)
 
-/** float32 bits → float16 bits. */
-function roundBits(bits: number): number {
-  if (isNormal(bits)) return roundNormal(bits)
+/** float32 bits → float16 bits where `isNormal` does not hold. */
+export function roundSpecial(bits: number): number {
   const magnitude = bits & 0x7fffffff
-  return ((bits >>> 16) & 0x8000) | (magnitude >= TOO_LARGE ? roundHuge(magnitude) : roundSubnormal(magnitude))
+  if (magnitude < SMALLEST_NORMAL) return ((bits >>> 16) & 0x8000) | roundSubnormal(magnitude)
+  return magnitude < TOO_LARGE ? roundNormal(bits) : ((bits >>> 16) & 0x8000) | roundHuge(magnitude)
 }
 
 /** 65536 and above, infinity and NaN. A NaN whose payload does not reach the upper ten bits must not turn into infinity. */
