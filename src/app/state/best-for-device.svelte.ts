@@ -11,15 +11,18 @@ import type { BestStage } from '../bench/best-run'
 import type { HypothesisOutcome } from '../bench/test-hypothesis'
 import type { Workspace } from './workspace.svelte'
 
+/** Of hypotheses that were tested. */
+type Outcomes = Readonly<Partial<Record<HypothesisId, HypothesisOutcome>>>
+
 export class BestForDevice {
   readonly #workspace: Workspace
   #goal = $state<Goal>()
   #record = $state.raw<BestRecord>()
   #isRunning = $state(false)
-  #outcomes = $state.raw<ReadonlyMap<HypothesisId, HypothesisOutcome>>(new Map())
+  #outcomes = $state.raw<Outcomes>({})
   #testing = $state<HypothesisId>()
   /** By key of the engine: a probe holds as long as the page. */
-  readonly #probes = new Map<string, ProbeTable>()
+  readonly #probes: Record<string, ProbeTable> = {}
 
   constructor(workspace: Workspace) {
     this.#workspace = workspace
@@ -35,7 +38,7 @@ export class BestForDevice {
   get isRunning(): boolean {
     return this.#isRunning
   }
-  get outcomes(): ReadonlyMap<HypothesisId, HypothesisOutcome> {
+  get outcomes(): Outcomes {
     return this.#outcomes
   }
   /** The hypothesis under test. */
@@ -50,7 +53,7 @@ export class BestForDevice {
     if (!model || workspace.isBusy) return
     this.#goal = goal
     this.#record = undefined
-    this.#outcomes = new Map()
+    this.#outcomes = {}
     this.#isRunning = true
     await workspace.race('racing-recipes', async (signal, progress) => {
       const [{ runBest }, { BEST_STAGE_NAMES, wholeOf }] = await Promise.all([
@@ -59,7 +62,7 @@ export class BestForDevice {
       ])
       const request = {
         ...{ name: model.name, goal, original: model.loaded, calibration, evaluation, freeDimensions, seconds },
-        probe: this.#probes.get(engineKey),
+        probe: this.#probes[engineKey],
         selfCheckOf: ({ environment }: EngineStart) => workspace.selfChecks.find(environment),
       }
       const listener = {
@@ -68,7 +71,7 @@ export class BestForDevice {
           progress(wholeOf(stage, fraction), [BEST_STAGE_NAMES[stage], what].filter(Boolean).join(': ')),
       }
       const { record, files } = await runBest(request, this.#clients, listener, signal)
-      if (record.probe) this.#probes.set(engineKey, record.probe)
+      if (record.probe) this.#probes[engineKey] = record.probe
       await this.#release([...files.values()])
     })
     this.#isRunning = false
@@ -91,7 +94,7 @@ export class BestForDevice {
       const { testHypothesis } = await import('../bench/test-hypothesis')
       const request = { hypothesis, model, calibration, evaluation, freeDimensions, seconds }
       const outcome = await testHypothesis(request, this.#clients, { signal, progress })
-      this.#outcomes = new Map(this.#outcomes).set(hypothesis.id, outcome)
+      this.#outcomes = { ...this.#outcomes, [hypothesis.id]: outcome }
     })
     this.#testing = undefined
   }

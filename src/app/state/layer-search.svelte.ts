@@ -73,10 +73,10 @@ export class LayerSearch {
     return stepIndex !== undefined && this.#workspace.recipe.steps[stepIndex]?.technique === technique
   }
   /** Operators that the recipe keeps in float at present. */
-  get kept(): ReadonlySet<string> {
+  get kept(): readonly string[] {
     const stepIndex = this.#finding?.sensitivity.stepIndex ?? -1
     const names = this.#workspace.recipe.steps[stepIndex]?.options['excludeNodes']
-    return new Set(Array.isArray(names) ? names : [])
+    return Array.isArray(names) ? (names as readonly string[]) : []
   }
   /** The recipe is still as `keep` left it. */
   get canUndo(): boolean {
