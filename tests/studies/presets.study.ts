@@ -115,7 +115,10 @@ const standingsOf = ({ candidates, verdict }: BestAnswer): Row['standings'] =>
     why: verdict?.standings.find((standing) => standing.name === name)?.reason?.kind ?? null,
   }))
 
-/** Once more, because a winner was picked for its figures: the reference's file first where there is one. */
+/**
+ * Once more, because a winner was picked for its figures: the reference's file first where there is one. For the whole time, because a race that
+ * stops as soon as it is clear has a wide interval.
+ */
 async function race(
   { model, calibration, bar, seconds }: Subject,
   folder: string,
@@ -123,7 +126,7 @@ async function race(
 ): Promise<Pick<Row, 'toReference' | 'originalToReference' | 'toOriginal'>> {
   const original = model(folder)
   const bench = async (...files: readonly string[]): Promise<readonly (Pair | null)[]> => {
-    const { ratios } = await latheJson('bench', ...files, '--seconds', String(seconds))
+    const { ratios } = await latheJson('bench', ...files, '--seconds', String(seconds), '--sustained')
     return (ratios as readonly BenchRatio[]).map(({ ratio, ci95, verdict, blocks }) => ({
       ratio,
       ci95,
