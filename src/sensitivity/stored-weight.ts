@@ -8,7 +8,7 @@ import { tensorBytes, tensorCount, viewAs, type Tensor } from '../core/model/ten
 import { integerNumbers } from './integer-numbers'
 
 /** Integers q with real values (q − zero) · scale, by the position of the element. */
-export interface IntegerForm {
+interface IntegerForm {
   readonly count: number
   readonly grain: Grain
   integer(i: number): number

@@ -4,7 +4,7 @@ import type { LayerError } from '../../sensitivity/layer-errors'
 import type { Sensitivity } from '../../sensitivity/sensitivity'
 
 /** By the answers when this layer alone is changed: a tenth of them is noise (20 dB), or a thirtieth (30 dB). */
-export type Severity = 'hurts' | 'noticeable' | 'small'
+type Severity = 'hurts' | 'noticeable' | 'small'
 export const SEVERITY_DB = { hurts: 20, noticeable: 30 } as const
 
 export interface LayerRow {
@@ -69,7 +69,7 @@ function rowOf(layer: LayerError, height: number, { weights }: Sensitivity): Lay
   }
 }
 
-export function severityOf(sqnrDb: number): Severity {
+function severityOf(sqnrDb: number): Severity {
   if (!(sqnrDb >= SEVERITY_DB.hurts)) return 'hurts'
   return sqnrDb >= SEVERITY_DB.noticeable ? 'small' : 'noticeable'
 }
