@@ -5,8 +5,9 @@
 import type { NamedValues } from '../../src/core/pass/tensor-value'
 import { decodeModel } from '../../src/core/onnx/decode'
 import type { AnsweringSession } from '../../src/engines/engine'
+import { expectNoKnownFault } from '../../src/engines/format-support'
 import { engineCheckOptions } from '../../src/measure/check-options'
-import { checkEngine, type EngineCheck } from '../../src/measure/engine-check'
+import { checkEngine, type EngineCheck, type EngineCheckOptions } from '../../src/measure/engine-check'
 import { measureFidelity } from '../../src/measure/fidelity'
 import type { EngineHost } from './engine-host'
 import type { JobContext } from './job'
@@ -15,24 +16,33 @@ import type { CheckRequest, EngineConfig, FidelityRequest, FidelityResult, FreeD
 import { readModelFile, type ModelBytes } from './read-model-file'
 import { ReferenceEngine } from './reference-engine'
 
-/** Throws what opening and running throw, on either engine. */
+/** Throws `model/unsupported` for what is known not to run here, before anything is opened, and what opening and running throw. */
 export async function runEngineCheck(
   host: EngineHost,
   request: EngineConfig & CheckRequest,
   context: JobContext,
 ): Promise<EngineCheck> {
   const { model, freeDimensions, page } = request
+  context.progress(0, 'Opening')
+  const options = await readCheckOptions(host, request)
   return withReference(host, request, context, async (reference) => {
-    context.progress(0, 'Opening')
     const [here] = await host.open(request, [{ model, optimization: 'all', freeDimensions }])
     const truth = await reference(await readModelFile(model), freeDimensions)
     const sessions = here ? [truth, here.session] : [truth]
     const source = { source: request.inputs, session: truth, freeDimensions, page, signal: context.signal }
     const { feeds } = await openInputs(source)
     const [expected = [], actual = []] = await runAll(sessions, feeds, context)
-    const { bytes } = await readModelFile({ ...model, externalData: [] })
-    return checkEngine(expected, actual, engineCheckOptions(decodeModel(bytes)))
+    return checkEngine(expected, actual, options)
   })
+}
+
+/** Of the graph alone: the weights of the file are let go of before a session is opened. */
+async function readCheckOptions(host: EngineHost, request: EngineConfig & CheckRequest): Promise<EngineCheckOptions> {
+  const { facts } = await host.engine(request)
+  const { bytes } = await readModelFile({ ...request.model, externalData: [] })
+  const model = decodeModel(bytes)
+  expectNoKnownFault(model, facts)
+  return engineCheckOptions(model)
 }
 
 /** Throws what opening and running throw. */
