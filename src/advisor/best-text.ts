@@ -106,6 +106,8 @@ export function lossSentence(reason: LossReason, labelOf: (name: string) => stri
       return `A larger file than ${labelOf(reason.winner)}.`
     case 'as-fast-larger':
       return `As fast as ${labelOf(reason.winner)} as far as this race can tell, and a larger file.`
+    case 'as-fast':
+      return `As fast as ${labelOf(reason.winner)} as far as this race can tell, and about as large.`
     case 'not-smaller':
       return `Its file is ${reason.sizeRatio.toFixed(2)} of the original’s; ${reason.limit.toFixed(2)} is the most.`
     case 'less-exact':

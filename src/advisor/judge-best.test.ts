@@ -75,6 +75,15 @@ describe('speed', () => {
     expect(reasons(verdict)).toEqual({ large: 'as-fast-larger', small: null })
   })
 
+  it('goes to the faster of two that share it where their sizes are about the same', () => {
+    const verdict = judgeBest('speed', [
+      entry('fast', { ...timed('faster', 0.5, 0.03), sizeRatio: 0.29 }),
+      entry('smaller by a hair', { ...timed('faster', 0.52, 0.03), sizeRatio: 0.26 }),
+    ])
+    expect(verdict.winner).toBe('fast')
+    expect(reasons(verdict)).toEqual({ fast: null, 'smaller by a hair': 'as-fast' })
+  })
+
   it('keeps the original where nothing is claimed to be faster, and tells what is as fast and smaller', () => {
     const entries = [
       entry('same', timed('same', 1)),

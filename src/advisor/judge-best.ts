@@ -52,7 +52,8 @@ export type LossReason =
   /** It may be claimed to be slower than the winner: their intervals lie apart. */
   | { readonly kind: 'behind'; readonly ratio: number; readonly winner: string }
   /** As fast as the winner as far as the race can tell, and larger. */
-  | { readonly kind: 'as-fast-larger'; readonly winner: string }
+  | { readonly kind: 'as-fast-larger'; readonly ratio: number; readonly winner: string }
+  | { readonly kind: 'as-fast'; readonly ratio: number; readonly winner: string }
   | { readonly kind: 'larger'; readonly winner: string }
   | { readonly kind: 'not-smaller'; readonly sizeRatio: number; readonly limit: number }
   | { readonly kind: 'less-exact'; readonly winner: string }
@@ -77,7 +78,7 @@ export interface BestVerdict {
 
 /**
  * `speed`: of those whose answers hold and whose verdict against the original is “faster”, the one with the smallest ratio; those whose
- * intervals overlap its share the place, and the smallest file of these wins. `size`: the smallest file whose answers hold and which is
+ * intervals overlap its share the place, and of these the fastest among the smallest wins. `size`: the smallest file whose answers hold and which is
  * not slower. `exact`: of the files up to 0.55 of the size whose answers hold and which are not slower, the one with the best SQNR.
  */
 export function judgeBest(goal: Goal, entries: readonly BestEntry[]): BestVerdict {
@@ -140,6 +141,9 @@ interface Found {
 /** Among entries whose answers hold; gives all that lose a reason. */
 type Judge = (sound: readonly BestEntry[], reasons: Map<BestEntry, LossReason>) => Found
 
+/** Of the original's size: less decides nothing between files that are as fast. */
+const SIZE_THAT_MATTERS = 0.05
+
 const judgeSpeed: Judge = (sound, reasons) => {
   const faster = sound.filter(({ latency }) => latency?.verdict === 'faster')
   for (const entry of sound) if (!faster.includes(entry)) reasons.set(entry, speedReason(entry))
@@ -149,8 +153,14 @@ const judgeSpeed: Judge = (sound, reasons) => {
     return { winner: undefined, runnersUp: equals.toSorted(bySize) }
   }
   const sharing = faster.filter((entry) => overlap(entry, lead)).toSorted(bySize)
-  const [winner = lead, ...runnersUp] = sharing
-  for (const entry of runnersUp) reasons.set(entry, { kind: 'as-fast-larger', winner: winner.name })
+  const smallest = Math.min(...sharing.map(sizeOf))
+  const isLarger = (entry: BestEntry): boolean => sizeOf(entry) >= smallest + SIZE_THAT_MATTERS
+  const [winner = lead] = sharing.filter((entry) => !isLarger(entry)).toSorted((a, b) => ratioOf(a) - ratioOf(b))
+  const runnersUp = sharing.filter((entry) => entry !== winner)
+  for (const entry of runnersUp) {
+    const others = { winner: winner.name, ratio: ratioOf(entry) }
+    reasons.set(entry, isLarger(entry) ? { kind: 'as-fast-larger', ...others } : { kind: 'as-fast', ...others })
+  }
   for (const entry of faster)
     if (!sharing.includes(entry)) reasons.set(entry, { kind: 'behind', ratio: ratioOf(entry), winner: winner.name })
   return { winner, runnersUp }

@@ -1,28 +1,24 @@
-// The code of every technique, by id. Imported only where passes run: workers, the command line, tests. A technique of the catalogue that
-// has no line here is a compile error.
+// The code of every technique, by id. Imported only where passes run: workers, the command line, tests. Each is loaded when it first runs, so
+// that a recipe pays for its own steps only. A technique of the catalogue that has no line here is a compile error.
 
 import type { Apply } from '../core/pass/technique'
-import { apply as castFloat16 } from './cast-float16/apply'
+import type { TechniqueSpec } from '../core/options/spec'
 import type { catalog, TechniqueId } from './catalog'
-import { apply as equalizeLayers } from './equalize-layers/apply'
-import { apply as foldBatchNorm } from './fold-batch-norm/apply'
-import { apply as foldConstants } from './fold-constants/apply'
-import { apply as quantizeBlocks } from './quantize-blocks/apply'
-import { apply as quantizeDynamic } from './quantize-dynamic/apply'
-import { apply as quantizeStatic } from './quantize-static/apply'
-import { apply as quantizeWeights } from './quantize-weights/apply'
-import { apply as simplifyGraph } from './simplify-graph/apply'
-import { apply as smoothActivations } from './smooth-activations/apply'
+
+const loaded =
+  <S extends TechniqueSpec>(load: () => Promise<{ readonly apply: Apply<S> }>): Apply<S> =>
+  async (model, options, context) =>
+    (await load()).apply(model, options, context)
 
 export const passes: { readonly [K in TechniqueId]: Apply<(typeof catalog)[K]> } = {
-  'fold-batch-norm': foldBatchNorm,
-  'fold-constants': foldConstants,
-  'simplify-graph': simplifyGraph,
-  'equalize-layers': equalizeLayers,
-  'smooth-activations': smoothActivations,
-  'cast-float16': castFloat16,
-  'quantize-weights': quantizeWeights,
-  'quantize-blocks': quantizeBlocks,
-  'quantize-dynamic': quantizeDynamic,
-  'quantize-static': quantizeStatic,
+  'fold-batch-norm': loaded(() => import('./fold-batch-norm/apply')),
+  'fold-constants': loaded(() => import('./fold-constants/apply')),
+  'simplify-graph': loaded(() => import('./simplify-graph/apply')),
+  'equalize-layers': loaded(() => import('./equalize-layers/apply')),
+  'smooth-activations': loaded(() => import('./smooth-activations/apply')),
+  'cast-float16': loaded(() => import('./cast-float16/apply')),
+  'quantize-weights': loaded(() => import('./quantize-weights/apply')),
+  'quantize-blocks': loaded(() => import('./quantize-blocks/apply')),
+  'quantize-dynamic': loaded(() => import('./quantize-dynamic/apply')),
+  'quantize-static': loaded(() => import('./quantize-static/apply')),
 }
