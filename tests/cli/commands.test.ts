@@ -11,6 +11,7 @@ import { decodeModel } from '../../src/core/onnx/decode'
 import { catalog } from '../../src/techniques/catalog'
 import { commands } from '../../src/cli/commands'
 import { npy } from '../fixtures/npy-file'
+import { presets } from '../../src/techniques/presets'
 import { buildLathe, lathe, latheJson } from './run-lathe'
 
 let folder: string
@@ -190,7 +191,7 @@ describe('compress', () => {
     expect(answer).toMatchObject({
       input: { file: 'zoo:digits', sizeBytes: 341304 },
       output: { file: at('w.onnx'), sizeBytes: written.byteLength, parameters },
-      steps: ['fold-batch-norm', 'fold-constants', 'quantize-weights'].map((technique) => ({ technique })),
+      steps: presets['int8-weights'].steps.map(({ technique }) => ({ technique })),
       totalMs: expect.any(Number),
       recipe: { version: 1, seed: 0 },
       recipeKey: expect.stringMatching(/^[0-9a-f]{64}$/),

@@ -87,6 +87,9 @@ describe('help', () => {
 
   it('lists the commands', () => {
     const help = formatHelp(Object.values(commands))
-    for (const { name, summary } of Object.values(commands)) expect(help).toContain(`  ${name}`.padEnd(14) + summary)
+    const widest = Math.max(...Object.keys(commands).map(({ length }) => length))
+    for (const { name, summary } of Object.values(commands)) {
+      expect(help).toContain(`  ${name.padEnd(widest)}  ${summary}`)
+    }
   })
 })

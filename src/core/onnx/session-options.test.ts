@@ -39,3 +39,8 @@ test.each([
   const strange = { ...model, metadata: new Map([['lathe.session_options', text]]) }
   expect(read(strange)).toEqual({})
 })
+
+test('bytes that are no ONNX file have none', () => {
+  expect(readSessionOptions(new Uint8Array([1, 2, 3]))).toEqual({})
+  expect(readSessionOptions(new Uint8Array(0))).toEqual({})
+})

@@ -1,6 +1,7 @@
 // Session options that belong to a file travel inside it, as one entry of its metadata: whoever opens the file with Lathe gets them, other
 // tools ignore the entry. Only known keys are taken from a file, because model files are hostile.
 
+import { LabError } from '../errors/lab-error'
 import type { Model } from '../model/model'
 import { canonicalJson } from '../recipe/recipe-key'
 import type { SessionOptions } from '../pass/technique'
@@ -29,14 +30,19 @@ export function withSessionOptions(model: Model, options: SessionOptions): Model
   return { ...model, metadata }
 }
 
-/** The options in the bytes of an ONNX file; its graph is skipped, not read. Throws `model/parse` for what is no protobuf. */
+/** The options in the bytes of an ONNX file; its graph is skipped, not read. What is no ONNX file has none: the engine will say so. */
 export function readSessionOptions(bytes: Uint8Array): SessionOptions {
   const reader = new WireReader(bytes, 'ModelProto')
   let options: SessionOptions = {}
-  while (reader.next()) {
-    if (reader.field !== MODEL.metadataProps) continue
-    const [key, value] = decodeEntry(reader.nested('StringStringEntryProto'))
-    if (key === METADATA_KEY) options = sessionOptionsOf(value)
+  try {
+    while (reader.next()) {
+      if (reader.field !== MODEL.metadataProps) continue
+      const [key, value] = decodeEntry(reader.nested('StringStringEntryProto'))
+      if (key === METADATA_KEY) options = sessionOptionsOf(value)
+    }
+  } catch (error) {
+    if (error instanceof LabError && error.code === 'model/parse') return {}
+    throw error
   }
   return options
 }
