@@ -182,7 +182,7 @@ test('a cancel in the middle of calibration ends the reference engine, too', asy
     expect(idleMs).toBeLessThanOrEqual(IDLE_BAR_MS)
   }
   const { report } = await client.compress({ modelId: model.id, recipe: recipe('int8-weights') })
-  expect(report.steps).toHaveLength(3)
+  expect(report.steps.at(-1)?.technique).toBe('quantize-weights')
 })
 
 test('a worker killed at random moments leaves nothing pending, and the next attempt succeeds', async () => {
