@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 import { compressInTerminal } from './tests/full/compress-in-terminal'
+import { keepFormatRun } from './tests/full/keep-engine-formats'
 import browser from './vitest.browser.config'
 
 // The full tier: figures that take minutes each, run one after another because they are timed. `npm run test:full`.
@@ -18,7 +19,7 @@ export default defineConfig({
           name: 'browser',
           include: ['tests/full/**/*.full.browser.test.ts'],
           sequence: { groupOrder: 2 },
-          browser: { ...browser.test?.browser, commands: { compressInTerminal } },
+          browser: { ...browser.test?.browser, commands: { compressInTerminal, keepFormatRun } },
         },
       },
     ],
