@@ -113,7 +113,7 @@ export interface TensorDetailRequest extends SensitivityJobRequest {
 }
 
 /** Where a model's arithmetic and bytes are; only the worker has the model. */
-export interface WorkloadRequest {
+interface WorkloadRequest {
   readonly model: ModelFile
   readonly freeDimensions: FreeDimensions
 }

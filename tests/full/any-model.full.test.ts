@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { buildLathe, lathe, latheJson } from './run-lathe'
+import { buildLathe, lathe, latheJson } from '../cli/run-lathe'
 
 const MODELS = ['tiny-bert', 'tiny-vit', 'tiny-lstm']
 const RECIPES = ['int8-weights', 'int8-dynamic', 'fp16']
