@@ -206,6 +206,20 @@ describe('quantizeChannels', () => {
     scales.forEach((scale, i) => expect(result?.scales[i]).toBeCloseTo(scale, 8))
   })
 
+  it('clips where two halves round up, so that the largest value lies beyond the type', () => {
+    // Scale 1, zero point round(1.5) = 2, and round(253.5) + 2 = 256.
+    const quantized = quantizeChannels(
+      bytesOf(Float32Array.of(-1.5, 0, 253.5)),
+      channelLayout([3], undefined),
+      'uint8',
+      {},
+    )
+    expect(quantized && [...quantized.values]).toEqual([0, 2, 255])
+    const rows = bytesOf(Float32Array.of(-1.5, 0, 253.5, 255))
+    const columns = quantizeChannels(rows, channelLayout([2, 2], 1), 'uint8', {})
+    expect(columns && [...columns.values]).toEqual([0, 0, 255, 255])
+  })
+
   it('keeps one zero point for all symmetric channels, all-zero ones too', () => {
     const result = quantizeChannels(bytesOf(Float32Array.of(0, 0, -1, 2)), channelLayout([2, 2], 0), 'uint8', {
       symmetric: true,

@@ -18,11 +18,16 @@ export interface BlockRequest {
   readonly symmetric: boolean
   /** At least n · k bytes where codes may be put: spares the fast algorithms a new array for each panel. */
   readonly room?: Uint8Array
+  /**
+   * Where codes of 4 bits may be put two a byte, the lower half first, as the file wants them: n · k / 2 bytes, given only where blocks are
+   * whole. The result then has this very array as its codes.
+   */
+  readonly nibbles?: Uint8Array | undefined
 }
 
 /** weight ≈ (code − zeroPoint) · scale. */
 export interface BlockCodes {
-  /** n × k, one code a byte, 0 … 2^bits − 1. */
+  /** n × k, one code a byte, 0 … 2^bits − 1; or the `nibbles` of the request. */
   readonly codes: Uint8Array
   /** n × ceil(k / blockSize). */
   readonly scales: Float32Array

@@ -47,9 +47,10 @@ export async function packWeight(
     const count = Math.min(panelRows, n - firstRow)
     const rows = values.subarray(0, count * k)
     readRows(weight, firstRow, rows)
-    const result = algorithm({ ...grid, rows, n: count, k, room })
+    const nibbles = packer.nibbles(firstRow, count)
+    const result = algorithm({ ...grid, rows, n: count, k, room, nibbles })
     if (!result) return undefined
-    packer.add({ firstRow, rows: count, k, blocks: blockCount({ k, ...grid }) }, result)
+    packer.add({ firstRow, rows: count, k, blocks: blockCount({ k, ...grid }) }, result, nibbles)
     sinceCheckpoint += rows.length
     if (sinceCheckpoint < VALUES_PER_CHECKPOINT) continue
     sinceCheckpoint = 0
@@ -63,6 +64,7 @@ type Codes = NonNullable<ReturnType<BlockAlgorithm>>
 class BlobPacker {
   readonly #grid: BlockGrid
   readonly #n: number
+  readonly #k: number
   readonly #blocks: number
   readonly #codes: Uint8Array
   readonly #scales: Float32Array
@@ -71,6 +73,7 @@ class BlobPacker {
   constructor({ n, k }: BlockWeight, grid: BlockGrid) {
     this.#grid = grid
     this.#n = n
+    this.#k = k
     this.#blocks = blockCount({ k, ...grid })
     this.#codes = new Uint8Array(n * this.#rowBytes)
     this.#scales = new Float32Array(n * this.#blocks)
@@ -80,9 +83,16 @@ class BlobPacker {
     return (this.#blocks * this.#grid.blockSize * this.#grid.bits) / 8
   }
 
-  add(panel: Panel, result: Codes): void {
+  /** The place of some rows, where an algorithm may write their codes itself. */
+  nibbles(firstRow: number, rows: number): Uint8Array | undefined {
+    const { bits, blockSize } = this.#grid
+    if (bits !== 4 || this.#k % blockSize !== 0) return undefined
+    return this.#codes.subarray(firstRow * this.#rowBytes, (firstRow + rows) * this.#rowBytes)
+  }
+
+  add(panel: Panel, result: Codes, nibbles: Uint8Array | undefined): void {
     const { bits } = this.#grid
-    packBlobs(this.#codes, result, panel, this.#rowBytes, bits)
+    if (result.codes !== nibbles) packBlobs(this.#codes, result, panel, this.#rowBytes, bits)
     this.#scales.set(result.scales, panel.firstRow * this.#blocks)
     if (!result.zeroPoints) return
     this.#zeroPoints ??= new Uint8Array(this.#n * Math.ceil((this.#blocks * bits) / 8))
@@ -121,6 +131,11 @@ class ElementPacker {
 
   #bytesFor(elements: number): Uint8Array {
     return new Uint8Array(Math.ceil((elements * this.#bits) / 8))
+  }
+
+  /** Elements lie in the order of the weight, which is not that of rows. */
+  nibbles(): undefined {
+    return undefined
   }
 
   add(panel: Panel, result: Codes): void {

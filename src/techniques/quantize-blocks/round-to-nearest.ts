@@ -5,15 +5,21 @@ import { blockCount, type BlockAlgorithm, type BlockRequest } from './block-code
 import { areFinite } from './block-weight'
 
 /** Weights for MatMulNBits: the zero point is added before rounding. */
-export const roundToNearest: BlockAlgorithm = (request) => roundBlocks(request, roundSums)
+export const roundToNearest: BlockAlgorithm = (request) =>
+  request.nibbles
+    ? roundBlocks(request, request.nibbles, roundPairs)
+    : roundBlocks(request, roomFor(request), roundSums)
 
 /** Weights behind DequantizeLinear: the zero point is added after rounding, which tells for halves below zero. */
-export const roundToNearestQdq: BlockAlgorithm = (request) => roundBlocks(request, roundQuotients)
+export const roundToNearestQdq: BlockAlgorithm = (request) => roundBlocks(request, roomFor(request), roundQuotients)
+
+const roomFor = ({ room, rows }: BlockRequest): Uint8Array =>
+  room?.subarray(0, rows.length) ?? new Uint8Array(rows.length)
 
 /** Above it the reciprocal is a float32 value. */
 const LEAST_SCALE = 2 ** -127
 
-function roundBlocks(request: BlockRequest, round: typeof roundSums): ReturnType<BlockAlgorithm> {
+function roundBlocks(request: BlockRequest, codes: Uint8Array, round: typeof roundSums): ReturnType<BlockAlgorithm> {
   const { rows, k, blockSize, bits, symmetric } = request
   const blocks = request.n * blockCount(request)
   const extremes = new Int32Array(2 * blocks)
@@ -25,7 +31,6 @@ function roundBlocks(request: BlockRequest, round: typeof roundSums): ReturnType
   else asymmetricSteps(magnitudes, bits, scales, zeroPoints)
   if (!areFinite(scales)) return undefined
   const factors = reciprocals(scales)
-  const codes = request.room?.subarray(0, rows.length) ?? new Uint8Array(rows.length)
   round({ rows, k, blockSize, bits, factors, zeroPoints }, codes)
   return { codes, scales, zeroPoints: symmetric ? undefined : zeroPoints }
 }
@@ -112,6 +117,21 @@ function roundSums({ rows, k, blockSize, bits, factors, zeroPoints }: Steps, cod
         const code = (Math.fround(Math.fround((rows[i] as number) * factor) + zeroPoint) + 0.5) | 0
         codes[i] = code - (code >> bits)
       }
+    }
+  }
+}
+
+/** `roundSums` of whole blocks, two codes of 4 bits a byte: spares writing and reading each code once more. */
+function roundPairs({ rows, blockSize, factors, zeroPoints }: Steps, nibbles: Uint8Array): void {
+  let at = 0
+  let block = 0
+  for (let from = 0; from < rows.length; from += blockSize) {
+    const factor = factors[block] as number
+    const zeroPoint = zeroPoints[block++] as number
+    for (let i = from; i < from + blockSize; i += 2) {
+      const low = (Math.fround(Math.fround((rows[i] as number) * factor) + zeroPoint) + 0.5) | 0
+      const high = (Math.fround(Math.fround((rows[i + 1] as number) * factor) + zeroPoint) + 0.5) | 0
+      nibbles[at++] = (low - (low >> 4)) | ((high - (high >> 4)) << 4)
     }
   }
 }
