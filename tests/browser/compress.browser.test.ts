@@ -6,10 +6,8 @@ import { CompressClient } from '../../src/app/jobs/compress-client'
 import { EngineClient } from '../../src/app/jobs/engine-client'
 import { encodeParts } from '../../src/core/onnx/encode-parts'
 import { seededRng } from '../../src/core/numeric/rng'
-import { parseRecipe } from '../../src/core/recipe/parse-recipe'
 import { outputNumbers } from '../../src/data/classification'
-import { catalog } from '../../src/techniques/catalog'
-import { presets, type PresetName } from '../../src/techniques/presets'
+import { presetRecipe } from '../../src/techniques/preset-recipe'
 import type { ModelFile } from '../../workers/host/protocol'
 import { buildModel, node, tensor } from '../fixtures/build-model'
 import { cancelDuring, codeOf, IDLE_BAR_MS, sleep } from './job-outcomes'
@@ -21,7 +19,7 @@ afterAll(() => {
   engine.end()
 })
 
-const recipe = (name: PresetName) => parseRecipe({ version: 1, steps: presets[name].steps }, catalog)
+const recipe = presetRecipe
 const zooFile = async (path: string): Promise<Blob> => (await fetch(`/zoo/${path}`)).blob()
 const digits = (): Promise<Blob> => zooFile('digits/model.onnx')
 const calibration = { kind: 'zoo', id: 'drawn-digits-calibration' } as const

@@ -11,8 +11,12 @@ import type { Laboratory } from '../../src/cli/laboratory'
 import { openLaboratory } from '../../src/cli/open-laboratory'
 import { openModels } from '../../src/cli/open-model'
 import { asLabError, type LabError } from '../../src/core/errors/lab-error'
+import { dataNeed } from '../../src/core/options/spec'
+import type { Catalog } from '../../src/core/recipe/parse-recipe'
 import type { EngineFacts } from '../../src/engines/engine'
 import type { EngineCheck } from '../../src/measure/engine-check'
+import { catalog } from '../../src/techniques/catalog'
+import { presetRecipe } from '../../src/techniques/preset-recipe'
 import { presets, type PresetName } from '../../src/techniques/presets'
 import { ZOO_MODELS, type ZooModelId } from '../../src/zoo/catalog'
 import { REPOSITORY } from '../../tools/scripts/build-when-stale.mjs'
@@ -26,8 +30,14 @@ beforeAll(buildLathe)
 const ENGINES = ['ort-wasm:1', 'ort-wasm:2', 'ort-webgpu'] as const
 /** Inputs of a check. A GPU in software takes seconds for each. */
 const SAMPLES = { 'ort-wasm': 4, 'ort-webgpu': 1 } as const
+const techniques: Catalog = catalog
+const NONE = { needs: { calibration: false, opset: 1 } }
 const RECIPES = Object.keys(presets) as PresetName[]
-const WITHOUT_DATA = RECIPES.filter((recipe) => recipe !== 'int8-static')
+const WITHOUT_DATA = RECIPES.filter((recipe) =>
+  presetRecipe(recipe).steps.every(
+    ({ technique, options }) => dataNeed(techniques[technique] ?? NONE, options) === 'nothing',
+  ),
+)
 const SILENT = { show: () => undefined, note: () => undefined, end: () => undefined }
 
 interface Case {

@@ -6,9 +6,7 @@ import { commands } from 'vitest/browser'
 
 import { CompressClient } from '../../src/app/jobs/compress-client'
 import { sha256Hex } from '../../src/core/recipe/recipe-key'
-import { parseRecipe } from '../../src/core/recipe/parse-recipe'
-import { RECIPE_VERSION } from '../../src/core/recipe/recipe'
-import { catalog } from '../../src/techniques/catalog'
+import { presetRecipe } from '../../src/techniques/preset-recipe'
 import { presets, type PresetName } from '../../src/techniques/presets'
 import { ZOO_MODELS, type ZooModelId } from '../../src/zoo/catalog'
 import type { CompressedFile } from './compress-in-terminal'
@@ -19,7 +17,7 @@ afterAll(() => workers.forEach((worker) => worker.end()))
 async function compressInPage(worker: CompressClient, id: ZooModelId, name: PresetName): Promise<CompressedFile> {
   const file = await (await fetch(`/zoo/${ZOO_MODELS[id].file.path}`)).blob()
   const { model } = await worker.load(file)
-  const recipe = parseRecipe({ version: RECIPE_VERSION, steps: presets[name].steps }, catalog)
+  const recipe = presetRecipe(name)
   const calibration = { kind: 'zoo', id: ZOO_MODELS[id].calibrationId } as const
   const result = await worker.compress({ modelId: model.id, recipe, calibration })
   await worker.release(model.id)

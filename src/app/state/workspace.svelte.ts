@@ -13,12 +13,13 @@ import type {
 import { asLabError, isCancelled, LabError } from '../../core/errors/lab-error'
 import { parseRecipe, parseRecipeText } from '../../core/recipe/parse-recipe'
 import { dataNeed, type OptionValue } from '../../core/options/spec'
-import { RECIPE_VERSION, type Recipe, type RecipeStep } from '../../core/recipe/recipe'
+import type { Recipe, RecipeStep } from '../../core/recipe/recipe'
 import { canonicalJson } from '../../core/recipe/recipe-key'
 import type { Residency } from '../../engines/engine'
 import { RACE_INPUTS } from '../../measure/input-counts'
 import { catalog, type TechniqueId } from '../../techniques/catalog'
-import { presets, type Preset, type PresetName } from '../../techniques/presets'
+import { presetRecipe } from '../../techniques/preset-recipe'
+import { presets, type PresetName } from '../../techniques/presets'
 import { ZOO_MODELS, type ZooModelId } from '../../zoo/catalog'
 import type { AccuracyRun } from '../bench/accuracy-run'
 import { inputsFrom } from '../bench/race-inputs'
@@ -55,7 +56,7 @@ const PRESET_WITHOUT_DATA: PresetName = 'int8-dynamic'
 
 export class Workspace {
   #model = $state.raw<OpenModel>()
-  #recipe = $state.raw(recipeOf(DEFAULT_PRESET))
+  #recipe = $state.raw(presetRecipe(DEFAULT_PRESET))
   #calibration = $state.raw<DatasetRef>()
   #freeDimensions = $state.raw<FreeDimensions>({})
   #engines = $state.raw<readonly EngineChoice[]>([])
@@ -131,7 +132,7 @@ export class Workspace {
   /** The preset that the recipe equals, if it is one as it stands. */
   get preset(): PresetName | undefined {
     const text = canonicalJson(this.#recipe.steps)
-    return (Object.keys(presets) as PresetName[]).find((name) => canonicalJson(recipeOf(name).steps) === text)
+    return (Object.keys(presets) as PresetName[]).find((name) => canonicalJson(presetRecipe(name).steps) === text)
   }
   /** A step computes with ranges of activations, measured here or brought. */
   get usesRanges(): boolean {
@@ -188,7 +189,7 @@ export class Workspace {
   }
 
   choosePreset(name: PresetName): void {
-    this.#recipe = recipeOf(name)
+    this.#recipe = presetRecipe(name)
   }
 
   /** Ranges are measured again by the next run. */
@@ -383,7 +384,7 @@ export class Workspace {
     await this.#act({ kind: 'reading', name, fraction: 0 }, async (signal) => {
       const { files, zooId, preset } = await find(signal)
       const loaded = await this.#compress.load(files, { signal })
-      this.#recipe = recipeOf(preset)
+      this.#recipe = presetRecipe(preset)
       this.#freeDimensions = loaded.freeDimensions
       this.#seconds = secondsFor(loaded.summary.macs)
       this.#model = { name, loaded, ...(zooId && { zooId }) }
@@ -408,11 +409,6 @@ export class Workspace {
       }
     }
   }
-}
-
-function recipeOf(name: PresetName): Recipe {
-  const { steps, target }: Preset = presets[name]
-  return parseRecipe({ version: RECIPE_VERSION, seed: 0, steps, ...(target && { target }) }, catalog)
 }
 
 const withoutRanges = ({ version, seed, steps, target }: Recipe): Recipe => ({
