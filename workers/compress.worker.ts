@@ -49,20 +49,20 @@ const openData = ({ model }: OpenModel, dataset: DatasetRef, page: PageFacts, { 
     signal,
   )
 
+const passHost = (engine: ReferenceEngine, context: JobContext): RecipeHost => ({
+  checkpoint: () => context.checkpoint(),
+  progress: context.progress,
+  now: () => performance.now(),
+  infer: engine,
+})
+
 async function compress(request: CompressRequest, context: JobContext): Promise<Compression> {
   const start = performance.now()
   const original = await opened(request.model, context)
   const engine = new ReferenceEngine(context.signal)
   const calibration = request.calibration && (await openData(original, request.calibration, request.page, context))
   const tasks = openTaskPool(original.file.file.size)
-  const host: RecipeHost = {
-    checkpoint: () => context.checkpoint(),
-    progress: context.progress,
-    now: () => performance.now(),
-    infer: engine,
-    ...(tasks && { tasks }),
-    ...(calibration && { calibration }),
-  }
+  const host = { ...passHost(engine, context), ...(tasks && { tasks }), ...(calibration && { calibration }) }
   try {
     const result = await runRecipe(original.model, original.sha256, request.recipe, { catalog, passes }, host)
     await context.checkpoint()
@@ -94,15 +94,8 @@ async function withData<T>(
   const original = await opened(request.model, context)
   const data = await openData(original, request.data, request.page, context)
   const engine = new ReferenceEngine(context.signal)
-  const host: RecipeHost = {
-    checkpoint: () => context.checkpoint(),
-    progress: context.progress,
-    now: () => performance.now(),
-    infer: engine,
-    calibration: data,
-  }
   try {
-    return await work(original, data, host)
+    return await work(original, data, { ...passHost(engine, context), calibration: data })
   } finally {
     engine.end()
   }

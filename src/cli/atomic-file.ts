@@ -36,6 +36,10 @@ export async function resolveTarget(path: string): Promise<string> {
   throw new LabError('cli/usage', `"${path}" is ${kind}; expected the name of a file.`, { argument: path })
 }
 
+/** A text as a whole file; `target` comes from `resolveTarget`. */
+export const writeText = (target: string, text: string): Promise<void> =>
+  writeAtomically(target, [new TextEncoder().encode(text)])
+
 /** Writes the parts one after the other, without joining them. `target` comes from `resolveTarget`. */
 export async function writeAtomically(target: string, parts: Iterable<Uint8Array>): Promise<void> {
   const partial = join(dirname(target), `.${basename(target)}.${process.pid}.part`)

@@ -12,6 +12,12 @@ const ENGINES = ENGINE_IDS.flatMap((id) => (id === 'ort-wasm' ? ['ort-wasm:THREA
 const RATIOS = 'Ratios are variant ÷ original: below 1 is smaller or faster.'
 
 const data = { kind: 'text', value: 'DATA', help: 'Real inputs, with labels where they have them.' } as const
+const where = {
+  kind: 'choice',
+  value: 'PLACE',
+  choices: ['node', 'browser'],
+  help: 'Node, or a headless Chromium; Node where it has the engine if not given.',
+} as const
 const freeDimensions = {
   kind: 'list',
   value: 'NAME=SIZE',
@@ -125,12 +131,7 @@ export const commands = {
     positionals: { usage: 'A [B…]', min: 0, max: 17 },
     options: {
       engine: { kind: 'list', value: 'ENGINE', help: 'Where the models run; ort-wasm:1 if not given.' },
-      where: {
-        kind: 'choice',
-        value: 'PLACE',
-        choices: ['node', 'browser'],
-        help: 'Node, or a headless Chromium; Node where it has the engine if not given.',
-      },
+      where,
       seconds: {
         kind: 'number',
         value: 'S',
@@ -191,12 +192,7 @@ export const commands = {
     positionals: { usage: '', min: 0, max: 0 },
     options: {
       engine: { kind: 'list', value: 'ENGINE', help: 'Repeat it for several; ort-wasm:1 if not given.' },
-      where: {
-        kind: 'choice',
-        value: 'PLACE',
-        choices: ['node', 'browser'],
-        help: 'Engines that Node lacks run in a headless browser.',
-      },
+      where,
       seconds: {
         kind: 'number',
         value: 'S',
@@ -226,12 +222,7 @@ export const commands = {
       data: { ...data, help: 'Real inputs for ranges and answers; models of the zoo bring theirs.' },
       calibration: { ...data, help: 'Real inputs for ranges alone, where those of --data are to judge by only.' },
       engine: { kind: 'text', value: 'ENGINE', help: 'Where it is to be fast; ort-wasm:1 if not given.' },
-      where: {
-        kind: 'choice',
-        value: 'PLACE',
-        choices: ['node', 'browser'],
-        help: 'Node, or a headless Chromium; Node where it has the engine if not given.',
-      },
+      where,
       seconds: {
         kind: 'number',
         value: 'S',

@@ -13,6 +13,7 @@ import { passes } from '../techniques/passes'
 import { writeAtomically } from './atomic-file'
 import { inputNamesOf, openModel } from './open-model'
 import { openTaskPool } from './node-task-pool'
+import { passHost } from './pass-host'
 import type { Terminal } from './terminal'
 
 export interface CompressionRequest {
@@ -51,9 +52,7 @@ export async function compressFile(
   const { model, sizeBytes, sha256 } = await openModel(reference, repository)
   const tasks = openTaskPool(repository, sizeBytes)
   const host = {
-    checkpoint: () => new Promise<void>((done) => setImmediate(done)),
-    progress: (fraction: number, what: string) => progress.show(fraction, what),
-    now: () => performance.now(),
+    ...passHost(progress),
     infer: lazyInference(),
     ...(tasks && { tasks }),
     ...(data !== undefined && { calibration: await openCalibration(data, model, repository) }),

@@ -5,11 +5,12 @@ import type { Model } from '../core/model/model'
 import { nodeLabel } from '../core/model/node'
 import { weightSlot } from '../core/model/weight-slots'
 import { indexGraph } from '../core/model/graph-index'
-import { encodeParts } from '../core/onnx/encode-parts'
 import { runRecipe, type RecipeHost, type Techniques } from '../core/pass/run-recipe'
 import { outputNumbers } from '../core/pass/tensor-numbers'
-import type { CalibrationData, PassContext } from '../core/pass/pass-context'
+import type { CalibrationData } from '../core/pass/pass-context'
+import { runSamples } from '../core/pass/run-samples'
 import type { NamedValues } from '../core/pass/tensor-value'
+import { argmax } from '../data/classification'
 import { withExcluded } from './keep-in-float'
 import { NoiseSums } from './noise-sums'
 import type { ModelPair } from './prepare-pair'
@@ -76,19 +77,12 @@ async function onlyThis(name: string, { pair, techniques, host }: LayerRequest):
   return (await runRecipe(pair.float, '', recipe, techniques, { ...host, progress: () => undefined })).model
 }
 
-async function answers(model: Model, { host, data, indices }: LayerRequest): Promise<readonly NamedValues[]> {
-  const { infer, checkpoint }: Pick<PassContext, 'infer' | 'checkpoint'> = host
-  const session = await infer.open(encodeParts(model))
-  try {
-    const results: NamedValues[] = []
-    for (const index of indices) {
-      await checkpoint()
-      results.push(await session.run(await data.sample(index)))
-    }
-    return results
-  } finally {
-    await session.close()
-  }
+const answers = (model: Model, { host, data, indices }: LayerRequest): Promise<readonly NamedValues[]> =>
+  runSamples(model, read(data, indices), host)
+
+/** One after the other, as they are asked for. */
+function* read(data: CalibrationData, indices: readonly number[]): Generator<Promise<NamedValues>> {
+  for (const index of indices) yield data.sample(index)
 }
 
 type Figures = Pick<LayerError, 'sqnrDb' | 'kl' | 'metricDrop'>
@@ -110,8 +104,8 @@ function compareAnswers(
     const [scores, others] = [classScores(expected), classScores(got)]
     if (!scores || !others) continue
     divergences.push(divergence(scores, others))
-    const label = labelOf?.(indices[sample] ?? -1) ?? largest(scores)
-    lost += Number(largest(scores) === label) - Number(largest(others) === label)
+    const label = labelOf?.(indices[sample] ?? -1) ?? argmax(scores)
+    lost += Number(argmax(scores) === label) - Number(argmax(others) === label)
   }
   const isClassifier = divergences.length > 0
   const mean = divergences.reduce((sum, value) => sum + value, 0) / divergences.length
@@ -140,10 +134,4 @@ function logSoftmax(scores: ArrayLike<number>): Float64Array {
   const peak = values.reduce((a, b) => Math.max(a, b), -Infinity)
   const logSum = Math.log(values.reduce((sum, value) => sum + Math.exp(value - peak), 0))
   return values.map((value) => value - peak - logSum)
-}
-
-function largest(scores: ArrayLike<number>): number {
-  let best = 0
-  for (let i = 1; i < scores.length; i++) if ((scores[i] as number) > (scores[best] as number)) best = i
-  return best
 }

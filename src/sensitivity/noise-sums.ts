@@ -1,9 +1,7 @@
 // Signal-to-noise ratio over many samples: the sums are kept, not the values.
 
 import { LabError } from '../core/errors/lab-error'
-
-/** Keeps the quotient finite, as in `core/numeric/error-metrics.ts`. */
-const SMALLEST_NORM = 2 ** -52
+import { sqnrOf } from '../core/numeric/error-metrics'
 
 export class NoiseSums {
   #signal = 0
@@ -29,7 +27,6 @@ export class NoiseSums {
 
   /** 20·log10(‖truth‖ / ‖difference‖); about 300 for identical values, NaN where a value is. */
   get sqnrDb(): number {
-    const norm = (square: number): number => Math.max(Math.sqrt(square), SMALLEST_NORM)
-    return 20 * Math.log10(norm(this.#signal) / norm(this.#noise))
+    return sqnrOf(this.#signal, this.#noise)
   }
 }

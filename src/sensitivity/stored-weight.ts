@@ -4,7 +4,9 @@
 import type { Graph } from '../core/model/graph'
 import { indexGraph, type GraphIndex } from '../core/model/graph-index'
 import { intAttribute, isOp, type Node } from '../core/model/node'
-import { tensorBytes, tensorCount, viewAs, type Tensor } from '../core/model/tensor'
+import { floatsOf } from '../core/model/float-values'
+import { tensorBytes, tensorCount, type Tensor } from '../core/model/tensor'
+import { channelLayout, scaleIndex, type ScaleLayout } from '../core/numeric/scale-layout'
 import { integerNumbers } from './integer-numbers'
 
 /** Integers q with real values (q − zero) · scale, by the position of the element. */
@@ -94,7 +96,8 @@ function linearWeight(
       const scale = scaleOf(name)
       if (scale?.dtype !== 'float32') return undefined
       const scales = floatsOf(scale)
-      const at = scaleIndexOf(dims, scale.dims, along)
+      const layout = layoutOf(dims, scale.dims, along)
+      const at = (i: number): number => scaleIndex(layout, i)
       return {
         count: integers.numbers.length,
         grain: scales.length === 1 ? 'tensor' : scales.length === dims[along] ? 'channel' : 'block',
@@ -106,20 +109,12 @@ function linearWeight(
   }
 }
 
-/** Which scale belongs to element i. */
-function scaleIndexOf(dims: readonly number[], scaleDims: readonly number[], axis: number): (i: number) => number {
+/** One scale, one per index of the axis, or one per block along it, as the shape of the scales says. */
+function layoutOf(dims: readonly number[], scaleDims: readonly number[], axis: number): ScaleLayout {
   const count = scaleDims.reduce((product, dim) => product * dim, 1)
-  if (count === 1) return () => 0
-  const inner = dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)
   const length = dims[axis] ?? 1
-  if (count === length) return (i) => Math.floor(i / inner) % length
-  const blocks = scaleDims[axis] ?? 1
-  const size = Math.ceil(length / blocks)
-  return (i) => {
-    const outer = Math.floor(i / (inner * length))
-    const block = Math.floor((Math.floor(i / inner) % length) / size)
-    return (outer * blocks + block) * inner + (i % inner)
-  }
+  if (count === 1) return channelLayout(dims, undefined)
+  return channelLayout(dims, axis, count === length ? undefined : Math.ceil(length / (scaleDims[axis] ?? 1)))
 }
 
 function blockWeight(node: Node, index: GraphIndex): StoredWeight | undefined {
@@ -149,8 +144,6 @@ function blockWeight(node: Node, index: GraphIndex): StoredWeight | undefined {
     open: () => form,
   }
 }
-
-const floatsOf = (tensor: Tensor): Float32Array => viewAs(tensorBytes(tensor), Float32Array)
 
 function transposed(original: Tensor): Float64Array {
   const values = floatsOf(original)

@@ -1,7 +1,7 @@
 // The raw samples of a bench as a file: the whole result of every race, with trace, sentinel, events and environment, so that anyone can
 // judge again what was judged here.
 
-import { resolveTarget, writeAtomically } from '../atomic-file'
+import { resolveTarget, writeText } from '../atomic-file'
 
 const VERSION = 1
 
@@ -13,7 +13,6 @@ export interface SampleFile {
 export async function openSampleFile(path: string): Promise<SampleFile> {
   const target = await resolveTarget(path)
   return {
-    write: (samples) =>
-      writeAtomically(target, [new TextEncoder().encode(JSON.stringify({ version: VERSION, ...samples }))]),
+    write: (samples) => writeText(target, JSON.stringify({ version: VERSION, ...samples })),
   }
 }

@@ -17,7 +17,7 @@ import { formatTable, type Column } from '../table'
 import type { BenchRace } from './bench-race'
 import type { BenchRatio, Timing } from './bench-result'
 import { describeEnvironment } from './bench-text'
-import { RIGHT } from './timing-columns'
+import { RACE_COLUMNS, RIGHT } from './timing-columns'
 
 export interface BestCandidate extends Candidate {
   /** Null where it could not be built, like the next four. */
@@ -63,12 +63,7 @@ export interface BestAnswer {
 const COLUMNS: readonly Column[] = [
   { head: 'candidate' },
   { head: 'expected', ...RIGHT },
-  { head: 'size', ...RIGHT },
-  { head: 'ratio', ...RIGHT },
-  { head: 'median', ...RIGHT },
-  { head: 'latency ratio', ...RIGHT },
-  { head: '95 % CI', ...RIGHT },
-  { head: 'verdict' },
+  ...RACE_COLUMNS,
   { head: 'points', ...RIGHT },
   { head: 'same class', ...RIGHT },
   { head: 'SQNR dB', ...RIGHT },

@@ -3,7 +3,7 @@
 import { writeRangesCache } from '../../core/calibration/ranges-cache'
 import { targetClaim, targetText } from '../../core/recipe/target'
 import type { StepReport } from '../../core/pass/run-recipe'
-import { resolveTarget, writeAtomically } from '../atomic-file'
+import { resolveTarget, writeText } from '../atomic-file'
 import type { commands } from '../commands'
 import { compressFile, type Compression } from '../compress-file'
 import { formatBytes, formatCount, formatMs, formatRatio } from '../format-number'
@@ -30,15 +30,12 @@ export const run: Run<(typeof commands)['compress']['options']> = async (
     output: { file: output, ...compression.output },
     ...(recipe.target && { target: { id: recipe.target, claim: targetClaim(recipe.target) } }),
   }
-  if (reportTarget !== undefined) await writeText(reportTarget, JSON.stringify(document, undefined, 2))
+  if (reportTarget !== undefined) await writeText(reportTarget, `${JSON.stringify(document, undefined, 2)}\n`)
   // A model without anything to quantize has no ranges.
   if (rangesTarget !== undefined)
-    await writeText(rangesTarget, writeRangesCache(compression.recipe.calibration?.ranges ?? {}))
+    await writeText(rangesTarget, `${writeRangesCache(compression.recipe.calibration?.ranges ?? {})}\n`)
   return { document, text: () => describe(model, output, compression) }
 }
-
-const writeText = (target: string, text: string): Promise<void> =>
-  writeAtomically(target, [new TextEncoder().encode(`${text}\n`)])
 
 function describe(model: string, target: string, compression: Compression): string {
   const { input, output, steps, totalMs, peakBytes, recipeKey, recipe } = compression

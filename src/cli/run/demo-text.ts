@@ -4,17 +4,12 @@ import type { AnswerComparison } from '../compare-predictions'
 import { formatBytes, formatMs, formatPercent, formatPoints, formatRatio } from '../format-number'
 import { formatTable, type Column } from '../table'
 import { describeEnvironment } from './bench-text'
+import { RACE_COLUMNS, RIGHT } from './timing-columns'
 import type { DemoModel, DemoVariant } from './demo'
 
-const RIGHT = { align: 'right' } as const
 const COLUMNS: readonly Column[] = [
   { head: 'variant' },
-  { head: 'size', ...RIGHT },
-  { head: 'ratio', ...RIGHT },
-  { head: 'median', ...RIGHT },
-  { head: 'latency ratio', ...RIGHT },
-  { head: '95 % CI', ...RIGHT },
-  { head: 'verdict' },
+  ...RACE_COLUMNS,
   { head: 'accuracy', ...RIGHT },
   { head: 'points', ...RIGHT },
   { head: '95 % CI', ...RIGHT },

@@ -2,12 +2,13 @@
 
 import { PROBE_FORMATS, PROBE_OPERATORS, type ProbeTable } from '../../probe/probe-table'
 import { faultText, FORMAT_NAMES, OPERATOR_NAMES, outcomeText } from '../../probe/probe-text'
-import { resolveTarget, writeAtomically } from '../atomic-file'
+import { resolveTarget, writeText } from '../atomic-file'
 import type { commands } from '../commands'
 import { choosePlace, DEFAULT_ENGINE, parseEngine } from '../engine-name'
 import { openLaboratory } from '../open-laboratory'
 import { formatTable } from '../table'
 import type { Run } from '../terminal'
+import { describeEnvironment } from './bench-text'
 
 const SEED = 1
 
@@ -26,16 +27,16 @@ export const run: Run<(typeof commands)['probe']['options']> = async ({ options 
     }
   }
   const document = { tables }
-  if (target !== undefined) {
-    await writeAtomically(target, [new TextEncoder().encode(`${JSON.stringify(document, undefined, 1)}\n`)])
-  }
+  if (target !== undefined)
+    await writeText(
+      target,
+      `${JSON.stringify(document, undefined, 1)}
+`,
+    )
   return { document, text: () => tables.map(describe).join('\n\n') }
 }
 
 function describe({ environment, rows, seconds }: ProbeTable): string {
-  const { engine, browser } = environment
-  const threads = `${engine.threads} ${engine.threads === 1 ? 'thread' : 'threads'}`
-  const head = `${engine.id} (${engine.build}, ${threads}) in ${browser}: ${seconds.toFixed(1)} s`
   const columns = ['operator', ...PROBE_FORMATS.map((format) => FORMAT_NAMES[format])].map((head) => ({ head }))
   const cell = (operator: string, format: string): string => {
     const row = rows.find((row) => row.operator === operator && row.format === format)
@@ -52,5 +53,5 @@ function describe({ environment, rows, seconds }: ProbeTable): string {
     const reason = faultText(outcome)
     return reason === undefined ? [] : [`${OPERATOR_NAMES[operator]}, ${FORMAT_NAMES[format]}: ${reason}`]
   })
-  return [head, table, ...faults].join('\n')
+  return [describeEnvironment(environment), `It took ${seconds.toFixed(1)} s.`, table, ...faults].join('\n')
 }

@@ -9,8 +9,10 @@ import { startInference } from '../node-inference'
 import { openData } from '../open-data'
 import { inputNamesOf, openModel } from '../open-model'
 import { openRecipe } from '../open-recipe'
+import { passHost } from '../pass-host'
 import { formatTable } from '../table'
 import type { Run } from '../terminal'
+import { RIGHT } from './timing-columns'
 
 export const run: Run<(typeof commands)['sensitivity']['options']> = async (
   { positionals: [reference = ''], options },
@@ -21,9 +23,7 @@ export const run: Run<(typeof commands)['sensitivity']['options']> = async (
   const data = await openData(options.data, inputNamesOf(model), repository)
   const { labels } = data
   const host = {
-    checkpoint: () => new Promise<void>((done) => setImmediate(done)),
-    progress: (fraction: number, what: string) => progress.show(fraction, what),
-    now: () => performance.now(),
+    ...passHost(progress),
     infer: await startInference(),
     calibration: data,
   }
@@ -67,7 +67,7 @@ function describe({ technique, samples, weights, activations, firstBroken, layer
   const activationRows = worst(activations, ({ accumulatedDb }) => -accumulatedDb).map(
     ({ name, opType, localDb, accumulatedDb }) => [name, opType, decibels(localDb), decibels(accumulatedDb)],
   )
-  const right = (head: string) => ({ head, align: 'right' }) as const
+  const right = (head: string) => ({ head, ...RIGHT })
   return [
     `${technique} on ${samples} samples`,
     firstBroken === null ? 'No tensor breaks.' : `The first tensor that breaks: ${firstBroken}`,

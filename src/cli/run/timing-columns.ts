@@ -16,6 +16,16 @@ export const TIMING_COLUMNS: readonly Column[] = [
   { head: 'median', ...RIGHT },
 ]
 
+/** Of a variant raced against the original: size, its ratio, median, the verdict with its interval. */
+export const RACE_COLUMNS: readonly Column[] = [
+  { head: 'size', ...RIGHT },
+  { head: 'ratio', ...RIGHT },
+  { head: 'median', ...RIGHT },
+  { head: 'latency ratio', ...RIGHT },
+  { head: '95 % CI', ...RIGHT },
+  { head: 'verdict' },
+]
+
 /** `kernelCheck`: null where it was not reached. */
 type Timed = Pick<BenchVariant, 'engine' | 'loadMs' | 'sessionMs' | 'firstRunMs' | 'medianMs'> & {
   readonly kernelCheck: EngineCheck | null

@@ -41,8 +41,13 @@ export function measureError(truth: ArrayLike<number>, actual: ArrayLike<number>
     maxAbs,
     rmse: truth.length === 0 ? 0 : Math.sqrt(noise / truth.length),
     cosine: cosineOf(dot, signal, power),
-    sqnrDb: 20 * Math.log10(Math.max(Math.sqrt(signal), SMALLEST_NORM) / Math.max(Math.sqrt(noise), SMALLEST_NORM)),
+    sqnrDb: sqnrOf(signal, noise),
   }
+}
+
+/** From the sums of squares of the truth and of the difference, dB. */
+export function sqnrOf(signal: number, noise: number): number {
+  return 20 * Math.log10(Math.max(Math.sqrt(signal), SMALLEST_NORM) / Math.max(Math.sqrt(noise), SMALLEST_NORM))
 }
 
 function cosineOf(dot: number, signal: number, power: number): number {

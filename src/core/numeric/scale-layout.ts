@@ -41,6 +41,12 @@ export function channelLayout(dims: readonly number[], axis: number | undefined,
   return { scales: length, width: 1, groupSize: inner, lineSize: inner }
 }
 
+/** The scale of element `i` of the flattened tensor. */
+export function scaleIndex({ scales, width, groupSize, lineSize }: ScaleLayout, i: number): number {
+  const group = Math.floor(i / lineSize) * Math.ceil(lineSize / groupSize) + Math.floor((i % lineSize) / groupSize)
+  return (group * width + (i % width)) % scales
+}
+
 /** Shape of the scales: a scalar, a vector, or with blocks that of the tensor with fewer indices along the axis. */
 export function scaleDims(dims: readonly number[], axis: number | undefined, blockSize?: number): readonly number[] {
   if (axis === undefined) return []

@@ -8,8 +8,8 @@ import type { Model } from '../../core/model/model'
 import type { Node } from '../../core/model/node'
 import { sortTopologically } from '../../core/model/topological-sort'
 import { measureError } from '../../core/numeric/error-metrics'
-import { encodeParts } from '../../core/onnx/encode-parts'
 import type { PassContext } from '../../core/pass/pass-context'
+import { runSamples } from '../../core/pass/run-samples'
 import type { NamedValues } from '../../core/pass/tensor-value'
 import { simulateFloat16 } from './simulate'
 import type { Float16Options } from './spec'
@@ -34,7 +34,7 @@ export interface ExactNodes {
 export async function findExactNodes(request: KeepExactRequest): Promise<ExactNodes> {
   const { model, options, context } = request
   const feeds = await samplesOf(context, options)
-  const truth = await answers(model, feeds, context)
+  const truth = await runSamples(model, feeds, context)
   const candidates = sortTopologically(model.graph.nodes, model.graph).filter(request.isCandidate)
   const half = new Set<Node>()
   let sqnrDb = Infinity
@@ -43,7 +43,7 @@ export async function findExactNodes(request: KeepExactRequest): Promise<ExactNo
     await context.checkpoint()
     context.progress((0.8 * decided) / Math.max(candidates.length, 1), `${segment.length} operators in float16`)
     const tried = simulateFloat16(model, request.types, (node) => half.has(node) || segment.includes(node))
-    const ratio = leastSqnr(truth, await answers(tried, feeds, context))
+    const ratio = leastSqnr(truth, await runSamples(tried, feeds, context))
     if (!(ratio >= options.minSqnrDb)) return false
     sqnrDb = ratio
     for (const node of segment) half.add(node)
@@ -72,20 +72,6 @@ async function samplesOf({ calibration }: PassContext, options: Float16Options):
   const feeds: NamedValues[] = []
   for (const index of indices) feeds.push(await calibration.sample(index))
   return feeds
-}
-
-async function answers(model: Model, feeds: readonly NamedValues[], context: PassContext): Promise<NamedValues[]> {
-  const session = await context.infer.open(encodeParts(model))
-  try {
-    const results: NamedValues[] = []
-    for (const sample of feeds) {
-      await context.checkpoint()
-      results.push(await session.run(sample))
-    }
-    return results
-  } finally {
-    await session.close()
-  }
 }
 
 /** Over all float32 outputs and samples, dB; NaN counts as no signal at all. */

@@ -1,52 +1,13 @@
 import { describe, expect, test } from 'vitest'
 
-import { buildModel, node, tensor, type ModelParts } from '../../../tests/fixtures/build-model'
-import { floats, numbersOf, runModel } from '../../../tests/fixtures/run-model'
+import { node, tensor } from '../../../tests/fixtures/build-model'
+import { convert, difference, lines, model, OPTIONS, TOLERANCE, W, X } from '../../../tests/fixtures/float16-model'
+import { floats, runModel } from '../../../tests/fixtures/run-model'
 import { testContext } from '../../../tests/fixtures/test-context'
-import type { Graph } from '../../core/model/graph'
-import { inferShapes } from '../../core/model/infer-shapes'
-import type { Model } from '../../core/model/model'
 import { verifyGraph } from '../../core/model/verify-graph'
-import type { NamedValues, TensorValue } from '../../core/pass/tensor-value'
+import type { NamedValues } from '../../core/pass/tensor-value'
 import { decodeFloat16, encodeFloat16 } from '../../core/numeric/float16'
-import { defaultOptions } from '../../core/options/parse-options'
 import { apply } from './apply'
-import { spec, type Float16Options } from './spec'
-
-const OPTIONS = defaultOptions(spec.options)
-const convert = async (model: Model, keepIo = true, others: Partial<Float16Options> = {}): Promise<Model> => {
-  const result = await apply(model, { ...OPTIONS, keepIo, ...others }, testContext())
-  verifyGraph(result.model)
-  expect(inferShapes(result.model).conflicts).toEqual([])
-  return result.model
-}
-const model = (parts: Partial<ModelParts> & Pick<ModelParts, 'nodes'>): Model =>
-  buildModel({ inputs: { x: ['float32', [2, 3]] }, outputs: { y: ['float32', [2, 3]] }, ...parts })
-const lines = ({ nodes }: Graph): string[] =>
-  nodes.map(({ opType, inputs, outputs }) => `${opType}(${inputs.join(',')}) ${outputs.join(',')}`)
-const X: NamedValues = { x: floats([2, 3], [1, -2, 3, 0.25, 5, -6]) }
-const W = tensor('float32', [3], [0.1, -0.2, 0.3])
-
-const widened = (value: TensorValue | undefined): number[] =>
-  value?.dtype === 'float16'
-    ? Array.from(decodeFloat16(value.data as Uint16Array))
-    : Array.from(value?.data ?? [], Number)
-
-/** Largest difference over all outputs, relative to the largest magnitude of each. */
-async function difference(before: Model, after: Model, feeds: NamedValues = X, halfFeeds = feeds): Promise<number> {
-  const [expected, got] = [await runModel(before, feeds, 'disabled'), await runModel(after, halfFeeds, 'disabled')]
-  let worst = 0
-  for (const name of Object.keys(expected)) {
-    const numbers = numbersOf(expected, name)
-    const others = widened(got[name])
-    expect(others).toHaveLength(numbers.length)
-    const peak = Math.max(...numbers.map(Math.abs), 1e-6)
-    numbers.forEach((number, i) => (worst = Math.max(worst, Math.abs(number - (others[i] as number)) / peak)))
-  }
-  return worst
-}
-/** A few roundings of 2^-11 each. */
-const TOLERANCE = 4e-3
 
 describe('what was asked to stay in float32', () => {
   const chain = model({
