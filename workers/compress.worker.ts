@@ -6,7 +6,7 @@ import { measureWorkload } from '../src/advisor/workload'
 import { LabError } from '../src/core/errors/lab-error'
 import { encodeParts } from '../src/core/onnx/encode-parts'
 import { runRecipe, type RecipeHost } from '../src/core/pass/run-recipe'
-import { sha256Hex } from '../src/core/recipe/recipe-key'
+import { recipeKey, sha256Hex } from '../src/core/recipe/recipe-key'
 import { summarizeModel } from '../src/core/report/model-summary'
 import type { Dataset } from '../src/data/dataset'
 import { fittedDimensions } from '../src/data/fitted-dimensions'
@@ -64,11 +64,11 @@ async function compress(request: CompressRequest, context: JobContext): Promise<
   const tasks = openTaskPool(original.file.file.size)
   const host = { ...passHost(engine, context), ...(tasks && { tasks }), ...(calibration && { calibration }) }
   try {
-    const result = await runRecipe(original.model, original.sha256, request.recipe, { catalog, passes }, host)
+    const result = await runRecipe(original.model, request.recipe, { catalog, passes }, host)
     await context.checkpoint()
     // Blob parts must not be views of shared memory; the encoder's never are.
     const file = new Blob(encodeParts(result.model) as Uint8Array<ArrayBuffer>[], { type: 'application/octet-stream' })
-    const { recipe, recipeKey, steps } = result
+    const { recipe, steps } = result
     const totalMs = performance.now() - start
     const summary = summarizeModel(result.model, file.size, { freeDimensions: fittedDimensions(result.model) })
     return {
@@ -76,7 +76,7 @@ async function compress(request: CompressRequest, context: JobContext): Promise<
       summary,
       report: { steps, totalMs },
       recipe,
-      recipeKey,
+      recipeKey: await recipeKey(recipe, original.sha256, catalog),
       sha256: await hashOf(file),
     }
   } finally {

@@ -7,6 +7,7 @@ import { encodeParts, partsSizeBytes } from '../core/onnx/encode-parts'
 import type { CalibrationData, InferencePort } from '../core/pass/pass-context'
 import { runRecipe, type RecipeResult } from '../core/pass/run-recipe'
 import type { Recipe } from '../core/recipe/recipe'
+import { recipeKey } from '../core/recipe/recipe-key'
 import { takeCensus } from '../core/report/constant-census'
 import { catalog } from '../techniques/catalog'
 import { passes } from '../techniques/passes'
@@ -23,6 +24,8 @@ export interface CompressionRequest {
   readonly data?: string | undefined
   /** From `resolveTarget`. */
   readonly target: string
+  /** Whether somebody reads the recipe key: hashing a large file takes a sixth of the whole time. */
+  readonly isKeyed: boolean
 }
 
 interface FileFacts {
@@ -30,9 +33,11 @@ interface FileFacts {
   readonly parameters: number
 }
 
-export interface Compression extends Pick<RecipeResult, 'steps' | 'recipe' | 'recipeKey'> {
+export interface Compression extends Pick<RecipeResult, 'steps' | 'recipe'> {
   readonly input: FileFacts
   readonly output: FileFacts
+  /** Null where it was not asked for. */
+  readonly recipeKey: string | null
   readonly totalMs: number
   /** Largest resident set of this process so far. */
   readonly peakBytes: number
@@ -41,7 +46,7 @@ export interface Compression extends Pick<RecipeResult, 'steps' | 'recipe' | 're
 const BYTES_PER_KIB = 1024
 
 export async function compressFile(
-  { model: reference, recipe, data, target }: CompressionRequest,
+  { model: reference, recipe, data, target, isKeyed }: CompressionRequest,
   { progress, repository }: Terminal,
 ): Promise<Compression> {
   const start = performance.now()
@@ -57,14 +62,15 @@ export async function compressFile(
     ...(tasks && { tasks }),
     ...(data !== undefined && { calibration: await openCalibration(data, model, repository) }),
   }
-  const result = await runRecipe(model, sha256, recipe, { catalog, passes }, host).finally(() => tasks?.end())
+  const result = await runRecipe(model, recipe, { catalog, passes }, host).finally(() => tasks?.end())
   const parts = encodeParts(result.model)
   await writeAtomically(target, parts)
-  const { steps, recipe: asRun, recipeKey } = result
+  const { steps, recipe: asRun } = result
   return {
     input: fileFacts(model, sizeBytes),
     output: fileFacts(result.model, partsSizeBytes(parts)),
-    ...{ steps, recipe: asRun, recipeKey },
+    ...{ steps, recipe: asRun },
+    recipeKey: isKeyed ? await recipeKey(asRun, await sha256(), catalog) : null,
     totalMs: performance.now() - start,
     peakBytes: process.resourceUsage().maxRSS * BYTES_PER_KIB,
   }

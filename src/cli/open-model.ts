@@ -6,6 +6,7 @@ import { LabError } from '../core/errors/lab-error'
 import type { Model } from '../core/model/model'
 import { decodeModel } from '../core/onnx/decode'
 import { attachExternalData, externalLocations } from '../core/onnx/external-data'
+import { joinHashes } from '../core/recipe/recipe-key'
 import { readWhole } from './read-file'
 import { zooModelPath } from './zoo-files'
 
@@ -19,8 +20,8 @@ export interface OpenedModel {
   readonly model: Model
   /** Of all its files. */
   readonly sizeBytes: number
-  /** Of the .onnx file, hex. */
-  readonly sha256: string
+  /** Of all its files, see `joinHashes`; computed when asked, as it takes as long as compressing a third of them. */
+  sha256(): Promise<string>
 }
 
 /** Throws `cli/usage` when there is no such file, and what decoding throws. */
@@ -42,9 +43,11 @@ export async function openModel(reference: string, repository: string): Promise<
     externalData: [...files.keys()],
     model: files.size > 0 ? nameFile(reference, () => attachExternalData(decoded, files)) : decoded,
     sizeBytes: [...files.values()].reduce((sum, { byteLength }) => sum + byteLength, bytes.byteLength),
-    sha256: createHash('sha256').update(bytes).digest('hex'),
+    sha256: () => joinHashes([bytes, ...files.values()].map(sha256Of)),
   }
 }
+
+const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 /** Opens models that are compared with the first of them. Throws `data/invalid` when one takes other inputs. */
 export async function openModels(references: readonly string[], repository: string): Promise<readonly OpenedModel[]> {

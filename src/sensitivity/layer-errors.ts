@@ -74,7 +74,7 @@ export async function layerErrors(request: LayerRequest): Promise<readonly Layer
 async function onlyThis(name: string, { pair, techniques, host }: LayerRequest): Promise<Model> {
   const others = [...pair.changedNodes].filter((other) => other !== name)
   const recipe = { ...pair.recipe, steps: [withExcluded(pair.step, others)] }
-  return (await runRecipe(pair.float, '', recipe, techniques, { ...host, progress: () => undefined })).model
+  return (await runRecipe(pair.float, recipe, techniques, { ...host, progress: () => undefined })).model
 }
 
 const answers = (model: Model, { host, data, indices }: LayerRequest): Promise<readonly NamedValues[]> =>

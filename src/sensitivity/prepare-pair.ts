@@ -31,9 +31,9 @@ export async function preparePair(
     const message = 'No step of the recipe can leave single operators in float, so there is nothing to find out.'
     throw new LabError('recipe/invalid', message, { path: 'steps' })
   }
-  const before = await runRecipe(model, '', { ...recipe, steps: recipe.steps.slice(0, stepIndex) }, techniques, host)
+  const before = await runRecipe(model, { ...recipe, steps: recipe.steps.slice(0, stepIndex) }, techniques, host)
   const float = withNamedNodes(before.model)
-  const after = await runRecipe(float, '', { ...recipe, steps: [step] }, techniques, host)
+  const after = await runRecipe(float, { ...recipe, steps: [step] }, techniques, host)
   const [report] = after.steps
   const changedNodes = new Set(
     (report?.notes ?? []).flatMap(({ kind, subject }) =>

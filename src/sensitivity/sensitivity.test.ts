@@ -143,7 +143,7 @@ test('activations are set against the float model and against themselves before 
 
 async function recipeResult(steps: readonly unknown[]): Promise<Model> {
   const { runRecipe } = await import('../core/pass/run-recipe')
-  return (await runRecipe(model, '', parseRecipe({ version: 1, steps }, catalog), { catalog, passes }, host)).model
+  return (await runRecipe(model, parseRecipe({ version: 1, steps }, catalog), { catalog, passes }, host)).model
 }
 
 test('layers that are kept in float leave the answers more exact', async () => {

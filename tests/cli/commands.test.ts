@@ -209,6 +209,18 @@ describe('compress', () => {
     expect(await readFile(at('s2.onnx'))).toEqual(await readFile(at('s1.onnx')))
   })
 
+  it('gives another key when the weights beside the file are others', async () => {
+    const [model, data] = ['external.onnx', 'external.data'].map((name) => join('tests/fixtures/codec-models', name))
+    const folder = await mkdtemp(at('other-weights-'))
+    await copyFile(String(model), join(folder, 'external.onnx'))
+    const weights = await readFile(String(data))
+    weights[0] = (weights[0] ?? 0) ^ 1
+    await writeFile(join(folder, 'external.data'), weights)
+    const compress = (path: string) => latheJson('compress', path, '-r', 'copy', '-o', at('external-copy.onnx'))
+    const [first, second] = [await compress(String(model)), await compress(join(folder, 'external.onnx'))]
+    expect(second['recipeKey']).not.toBe(first['recipeKey'])
+  })
+
   it('saves ranges that give the same bytes in the place of data, and names the file as their source', async () => {
     const data = ['--data', 'zoo:drawn-digits-calibration']
     const saving = ['--save-ranges', at('ranges.json')]

@@ -31,7 +31,7 @@ test.each(Object.keys(presets) as PresetName[])(
   '%s gives a model that runs and answers like the original',
   async (name) => {
     const recipe = presetRecipe(name)
-    const { model: made } = await runRecipe(model, '', recipe, { catalog, passes }, host)
+    const { model: made } = await runRecipe(model, recipe, { catalog, passes }, host)
     for (const optimization of ['disabled', 'all'] as const) {
       const [truth, got] = [await runModel(model, feeds(0), 'disabled'), await runModel(made, feeds(0), optimization)]
       for (const [output, { data, dtype }] of Object.entries(truth)) {
@@ -47,7 +47,7 @@ test('a file for an engine that was not run says so itself', async () => {
   for (const name of ['tensorrt', 'ort-x64'] as const) {
     const recipe = presetRecipe(name)
     expect(recipe.target).toBe(name)
-    const { model: made } = await runRecipe(model, '', recipe, { catalog, passes }, host)
+    const { model: made } = await runRecipe(model, recipe, { catalog, passes }, host)
     const said = made.metadata.get('lathe.target')
     expect(said).toBe(TARGETS[name].isRun ? TARGETS[name].label : `${TARGETS[name].label}: ${NOT_RUN}`)
   }

@@ -189,7 +189,7 @@ async function measure(
   const start = performance.now()
   const recipe = parseRecipe({ version: 1, steps }, catalog)
   const host = { ...testContext(), calibration: subject.calibration, now: () => performance.now() }
-  const { model } = await runRecipe(subject.model, '', recipe, { catalog, passes }, host)
+  const { model } = await runRecipe(subject.model, recipe, { catalog, passes }, host)
   const seconds = (performance.now() - start) / 1000
   const found = await answers(model, subject)
   const { sqnrDb } = measureError(

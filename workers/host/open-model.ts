@@ -4,7 +4,7 @@ import { LabError } from '../../src/core/errors/lab-error'
 import type { Model } from '../../src/core/model/model'
 import { decodeModel } from '../../src/core/onnx/decode'
 import { attachExternalData, externalLocations } from '../../src/core/onnx/external-data'
-import { sha256Hex } from '../../src/core/recipe/recipe-key'
+import { joinHashes, sha256Hex } from '../../src/core/recipe/recipe-key'
 import type { JobContext } from './job'
 import type { ExternalFile, ModelFile, ModelId } from './protocol'
 import { readBytes } from './read-model-file'
@@ -13,7 +13,7 @@ export interface OpenModel {
   readonly file: ModelFile
   /** Its tensors are views into the files' bytes. */
   readonly model: Model
-  /** SHA-256 of the model file, hex. */
+  /** Of all its files, see `joinHashes`. */
   readonly sha256: string
 }
 
@@ -48,7 +48,7 @@ async function read(
   const decoded = decodeModel(bytes)
   await context.checkpoint()
   const externalData: ExternalFile[] = []
-  const contents = new Map<string, Uint8Array>()
+  const contents = new Map<string, Uint8Array<ArrayBuffer>>()
   for (const path of externalLocations(decoded)) {
     const found = find(path)
     if (!found) continue
@@ -58,7 +58,9 @@ async function read(
   }
   const model = attachExternalData(decoded, contents)
   context.progress(0.7, 'Identifying')
-  const sha256 = await sha256Hex(bytes)
+  const hashes = [await sha256Hex(bytes)]
+  for (const content of contents.values()) hashes.push(await sha256Hex(content))
+  const sha256 = await joinHashes(hashes)
   await context.checkpoint()
   return { file: { id, file, externalData }, model, sha256 }
 }

@@ -72,7 +72,7 @@ async function run({ ratios, failing = {} }: Told) {
       if (failure) throw failure
       const infer = { open: () => Promise.reject(new Error('Nothing is calibrated here.')) }
       const host = { ...context, now: () => 0, infer }
-      const result = await runRecipe(model, '', recipe, { catalog, passes }, host)
+      const result = await runRecipe(model, recipe, { catalog, passes }, host)
       const variant = file(JSON.stringify(recipe.steps), encodeParts(result.model))
       return { ...result, model: variant, summary: summarizeModel(result.model, variant.file.size) }
     },

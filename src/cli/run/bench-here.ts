@@ -4,14 +4,14 @@ import type { commands } from '../commands'
 import type { ParsedArguments } from '../command'
 import { choosePlace, parseDimensions, parseEngine } from '../engine-name'
 import { openLaboratory } from '../open-laboratory'
-import { openModels } from '../open-model'
+import { openModels, type OpenedModel } from '../open-model'
 import { stagedProgress } from '../progress'
 import type { Terminal } from '../terminal'
 import { measureBench, type Bench } from './measure-bench'
 
 export type BenchArguments = ParsedArguments<(typeof commands)['bench']['options']>
 
-interface BenchFile {
+export interface BenchFile {
   /** As it was named on the command line. */
   readonly file: string
   readonly sha256: string
@@ -20,6 +20,12 @@ interface BenchFile {
 export interface EngineBench extends Bench {
   readonly files: readonly BenchFile[]
 }
+
+export const fileFacts = async ({ reference, sha256, sizeBytes }: OpenedModel): Promise<BenchFile> => ({
+  file: reference,
+  sha256: await sha256(),
+  sizeBytes,
+})
 
 export async function benchHere(name: string, args: BenchArguments, terminal: Terminal): Promise<EngineBench> {
   const { data, seed, seconds, margin, where, dimension, sessions, sustained, resident } = args.options
@@ -37,10 +43,7 @@ export async function benchHere(name: string, args: BenchArguments, terminal: Te
       selfCheck: args.options['self-check'],
       stage: (label) => progress.stage(label),
     })
-    return {
-      ...bench,
-      files: models.map(({ reference, sha256, sizeBytes }) => ({ file: reference, sha256, sizeBytes })),
-    }
+    return { ...bench, files: await Promise.all(models.map(fileFacts)) }
   } finally {
     await laboratory.close()
   }

@@ -5,7 +5,7 @@ import { threadSweep } from '../../measure/engine-race'
 import { parseDimensions } from '../engine-name'
 import { openModels } from '../open-model'
 import type { Answer, Terminal } from '../terminal'
-import type { BenchArguments } from './bench-here'
+import { fileFacts, type BenchArguments } from './bench-here'
 import { openSampleFile } from './bench-samples'
 import { raceEnginesFor } from './race-engines'
 import { sweepAnswer } from './sweep-answer'
@@ -19,7 +19,7 @@ export async function benchSweep(args: BenchArguments, terminal: Terminal): Prom
   const engines = enginesOf(args)
   const freeDimensions = parseDimensions(dimension)
   const race = await raceEnginesFor({ file, engines, where, seconds, margin, data, freeDimensions, seed }, terminal)
-  const files = models.map(({ sha256, sizeBytes }) => ({ file, sha256, sizeBytes }))
+  const files = await Promise.all(models.map(fileFacts))
   const settings = { seconds, margin, seed }
   const document = { files, ...sweepAnswer(race, { file, kind: sweep, data, margin }), settings, warnings: [] }
   await sampleFile?.write({ settings: { ...settings, sweep, inputs: document.inputs }, files, race })

@@ -38,7 +38,7 @@ async function build(
   progress.stage(candidate.label)
   progress.note(`${candidate.label}: ${candidate.why}`)
   const target = join(folder, `${candidate.name}.onnx`)
-  const request = { model, recipe: candidateRecipe(candidate), data: calibration, target }
+  const request = { model, recipe: candidateRecipe(candidate), data: calibration, target, isKeyed: true }
   try {
     return { candidate, built: { path: target, compression: await compressFile(request, { progress, repository }) } }
   } catch (error) {

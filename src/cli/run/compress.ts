@@ -15,7 +15,7 @@ export const run: Run<(typeof commands)['compress']['options']> = async (
   { positionals: [model = ''], options },
   terminal,
 ) => {
-  const { data, output, report, ranges, 'save-ranges': savedRanges } = options
+  const { data, output, report, json, ranges, 'save-ranges': savedRanges } = options
   const target = await resolveTarget(output)
   const reportTarget = report === undefined ? undefined : await resolveTarget(report)
   const rangesTarget = savedRanges === undefined ? undefined : await resolveTarget(savedRanges)
@@ -23,7 +23,10 @@ export const run: Run<(typeof commands)['compress']['options']> = async (
   if (ranges !== undefined) verifyUsesRanges(named, '--ranges')
   if (savedRanges !== undefined) verifyUsesRanges(named, '--save-ranges')
   const recipe = ranges === undefined ? named : await withRangesOf(ranges, named)
-  const compression = await compressFile({ model, recipe, data, target }, terminal)
+  const compression = await compressFile(
+    { model, recipe, data, target, isKeyed: json || report !== undefined },
+    terminal,
+  )
   const document = {
     ...compression,
     input: { file: model, ...compression.input },
@@ -38,7 +41,7 @@ export const run: Run<(typeof commands)['compress']['options']> = async (
 }
 
 function describe(model: string, target: string, compression: Compression): string {
-  const { input, output, steps, totalMs, peakBytes, recipeKey, recipe } = compression
+  const { input, output, steps, totalMs, peakBytes, recipe } = compression
   const describeFile = (file: string, { sizeBytes, parameters }: Compression['input']): string =>
     `${file}  ${formatBytes(sizeBytes)}, ${formatCount(parameters)} parameters`
   const facts = formatFacts([
@@ -47,7 +50,6 @@ function describe(model: string, target: string, compression: Compression): stri
     ['size ratio', formatRatio(output.sizeBytes / input.sizeBytes)],
     ['time', formatMs(totalMs)],
     ['peak memory', formatBytes(peakBytes)],
-    ['recipe key', recipeKey],
     ...(recipe.target ? [['written for', targetText(recipe.target)] as const] : []),
   ])
   return [facts, ...steps.map(describeStep)].join('\n\n')

@@ -81,7 +81,7 @@ async function demonstrate(
   for (const [index, recipe] of RECIPES.entries()) {
     terminal.progress.note(`${title}: ${recipe}`)
     const request = { model: original, recipe: await openRecipe(recipe), data: `zoo:${calibrationId}` }
-    compressions.push(await compressFile({ ...request, target: targets[index] ?? '' }, terminal))
+    compressions.push(await compressFile({ ...request, target: targets[index] ?? '', isKeyed: true }, terminal))
   }
   const models = await openModels([original, ...targets], terminal.repository)
   const data = `zoo:${datasetId}`

@@ -19,7 +19,8 @@ export const run: Run<(typeof commands)['inspect']['options']> = async (
   // The cost needs a number for every dimension; those that are left open get the sizes that a run would use.
   const freeDimensions = fittedDimensions(model)
   const summary = summarizeModel(model, sizeBytes, { freeDimensions })
-  return { document: { ...summary, freeDimensions, sha256 }, text: () => describe(reference, summary, freeDimensions) }
+  const document = { ...summary, freeDimensions, sha256: await sha256() }
+  return { document, text: () => describe(reference, summary, freeDimensions) }
 }
 
 function describe(reference: string, summary: ModelSummary, freeDimensions: Sizes): string {

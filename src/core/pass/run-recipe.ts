@@ -11,7 +11,6 @@ import type { TechniqueSpec } from '../options/spec'
 import type { Catalog } from '../recipe/parse-recipe'
 import { targetText, type TargetId } from '../recipe/target'
 import type { Recipe, RecipeCalibration, RecipeStep } from '../recipe/recipe'
-import { recipeKey } from '../recipe/recipe-key'
 import type { PassContext } from './pass-context'
 import type { Note, PassResult, SessionOptions } from './technique'
 
@@ -39,19 +38,16 @@ export interface RecipeResult {
   readonly model: Model
   /** The recipe as run, with the ranges that calibration found: it repeats the result without the data. */
   readonly recipe: Recipe
-  readonly recipeKey: string
   readonly steps: readonly StepReport[]
   /** What the file should be opened with; empty for most. */
   readonly sessionOptions: SessionOptions
 }
 
 /**
- * `modelHash`: SHA-256 of the model file, hex. Throws what the techniques throw, `job/cancelled`, and `pass/invariant`
- * when a technique leaves a broken graph (our bug).
+ * Throws what the techniques throw, `job/cancelled`, and `pass/invariant` when a technique leaves a broken graph (our bug).
  */
 export async function runRecipe(
   model: Model,
-  modelHash: string,
   recipe: Recipe,
   techniques: Techniques,
   host: RecipeHost,
@@ -72,9 +68,8 @@ export async function runRecipe(
     steps.push({ technique: step.technique, notes: result.notes, durationMs: host.now() - start })
   }
   const asRun = withCalibration(recipe, calibration)
-  const key = await recipeKey(asRun, modelHash, techniques.catalog)
   const made = withTarget(withSessionOptions(current, sessionOptions), recipe.target)
-  return { model: made, recipe: asRun, recipeKey: key, steps, sessionOptions }
+  return { model: made, recipe: asRun, steps, sessionOptions }
 }
 
 /** The file itself says which engine it was written for and whether that was ever run. */

@@ -4,10 +4,19 @@ import { LabError } from '../errors/lab-error'
 import type { Catalog } from './parse-recipe'
 import type { Recipe } from './recipe'
 
-/** `modelHash`: SHA-256 of the model file, hex. Returns 64 hex digits. */
+/** `modelHash`: see `joinHashes`. Returns 64 hex digits. */
 export async function recipeKey(recipe: Recipe, modelHash: string, catalog: Catalog): Promise<string> {
   const versions = recipe.steps.map(({ technique }) => catalog[technique]?.version ?? 0)
   return sha256Hex(new TextEncoder().encode(canonicalJson({ recipe, modelHash, versions })))
+}
+
+/**
+ * The identity of a model: SHA-256 of its file, hex; with external data, of the hashes of all its files, the .onnx file's first and the others in the
+ * order in which the graph names them.
+ */
+export async function joinHashes(hashes: readonly string[]): Promise<string> {
+  const [first = ''] = hashes
+  return hashes.length === 1 ? first : sha256Hex(new TextEncoder().encode(hashes.join('\n')))
 }
 
 /** Throws `engine/unavailable` in an insecure context, where the browser offers no SHA-256. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { choice, defineSpec } from '../options/spec'
 import { parseRecipe, parseRecipeText } from './parse-recipe'
-import { canonicalJson, recipeKey, sha256Hex } from './recipe-key'
+import { canonicalJson, joinHashes, recipeKey, sha256Hex } from './recipe-key'
 
 const demo = defineSpec({
   id: 'demo',
@@ -71,4 +71,11 @@ test('the key changes with the options, the seed, the model, the ranges and the 
     recipeKey(recipe, 'aa', { demo: { ...demo, version: 2 } }),
   ])
   expect(new Set([key, ...others]).size).toBe(6)
+})
+
+test('a model is known by the hash of its file, or by those of all its files', async () => {
+  const alone = await joinHashes(['aa'])
+  expect(alone).toBe('aa')
+  const hashes = await Promise.all([['aa', 'bb'], ['aa', 'bc'], ['ab', 'bb'], ['aa', 'bb', 'cc']].map(joinHashes))
+  expect(new Set([alone, ...hashes]).size).toBe(5)
 })
