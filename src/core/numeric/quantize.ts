@@ -118,7 +118,7 @@ interface Rounding {
   readonly highest: number
 }
 
-// The hot loops. They stand alone, without captured variables, because engines compile them several times faster that way; four elements
+// The hot loops. They stand alone, without captured variables, because engines compile them several times faster that way; eight elements
 // a turn take half the time of one. Adding ROUNDING_SHIFT rounds, and leaves the integer in the low bits, which is what `| 0` reads.
 // Clipping happens before `| 0`, which would wrap, and on numbers that are visibly float64, as others would be boxed.
 //
@@ -137,11 +137,15 @@ function roundFittingRun(
   const inverse = inverses[scale] as number
   const zeroPoint = zeroPoints[scale] as number
   let i = from
-  for (; i + 3 < to; i += 4) {
+  for (; i + 7 < to; i += 8) {
     codes[i] = ((Math.fround((values[i] as number) * inverse) + shift) | 0) + zeroPoint
     codes[i + 1] = ((Math.fround((values[i + 1] as number) * inverse) + shift) | 0) + zeroPoint
     codes[i + 2] = ((Math.fround((values[i + 2] as number) * inverse) + shift) | 0) + zeroPoint
     codes[i + 3] = ((Math.fround((values[i + 3] as number) * inverse) + shift) | 0) + zeroPoint
+    codes[i + 4] = ((Math.fround((values[i + 4] as number) * inverse) + shift) | 0) + zeroPoint
+    codes[i + 5] = ((Math.fround((values[i + 5] as number) * inverse) + shift) | 0) + zeroPoint
+    codes[i + 6] = ((Math.fround((values[i + 6] as number) * inverse) + shift) | 0) + zeroPoint
+    codes[i + 7] = ((Math.fround((values[i + 7] as number) * inverse) + shift) | 0) + zeroPoint
   }
   for (; i < to; i++) codes[i] = ((Math.fround((values[i] as number) * inverse) + shift) | 0) + zeroPoint
 }
@@ -155,7 +159,7 @@ function roundFittingRows(
 ): void {
   const shift = ROUNDING_SHIFT
   let row = from
-  for (; row + 3 * width < to; row += 4 * width) {
+  for (; row + 7 * width < to; row += 8 * width) {
     for (let column = 0; column < width; column++) {
       const inverse = inverses[first + column] as number
       const zeroPoint = zeroPoints[first + column] as number
@@ -164,6 +168,10 @@ function roundFittingRows(
       codes[i + width] = ((Math.fround((values[i + width] as number) * inverse) + shift) | 0) + zeroPoint
       codes[i + 2 * width] = ((Math.fround((values[i + 2 * width] as number) * inverse) + shift) | 0) + zeroPoint
       codes[i + 3 * width] = ((Math.fround((values[i + 3 * width] as number) * inverse) + shift) | 0) + zeroPoint
+      codes[i + 4 * width] = ((Math.fround((values[i + 4 * width] as number) * inverse) + shift) | 0) + zeroPoint
+      codes[i + 5 * width] = ((Math.fround((values[i + 5 * width] as number) * inverse) + shift) | 0) + zeroPoint
+      codes[i + 6 * width] = ((Math.fround((values[i + 6 * width] as number) * inverse) + shift) | 0) + zeroPoint
+      codes[i + 7 * width] = ((Math.fround((values[i + 7 * width] as number) * inverse) + shift) | 0) + zeroPoint
     }
   }
   for (; row < to; row += width) {

@@ -59,10 +59,11 @@ const product = (dims: readonly number[]): number => dims.reduce((count, dim) =>
 
 /** Fits the first-level cache, and fills whole bytes in every packing. */
 const CHUNK_VALUES = 16384
+const ROWS_A_TURN = 8
 
-/** Elements of a chunk: whole rows where rows share scales, by the four, as the loops over them take four at a time. */
+/** Elements of a chunk: whole rows where rows share scales, by the eight, as the loops over them take up to eight at a time. */
 export function chunkLength({ width }: ScaleLayout): number {
-  return width === 1 ? CHUNK_VALUES : 4 * width * Math.ceil(CHUNK_VALUES / (4 * width))
+  return width === 1 ? CHUNK_VALUES : ROWS_A_TURN * width * Math.ceil(CHUNK_VALUES / (ROWS_A_TURN * width))
 }
 
 /** A piece of a tensor, as numbers and as their bit patterns. Only lent: the next piece may lie in the same memory. */

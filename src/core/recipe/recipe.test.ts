@@ -76,6 +76,13 @@ test('the key changes with the options, the seed, the model, the ranges and the 
 test('a model is known by the hash of its file, or by those of all its files', async () => {
   const alone = await joinHashes(['aa'])
   expect(alone).toBe('aa')
-  const hashes = await Promise.all([['aa', 'bb'], ['aa', 'bc'], ['ab', 'bb'], ['aa', 'bb', 'cc']].map(joinHashes))
+  const hashes = await Promise.all(
+    [
+      ['aa', 'bb'],
+      ['aa', 'bc'],
+      ['ab', 'bb'],
+      ['aa', 'bb', 'cc'],
+    ].map(joinHashes),
+  )
   expect(new Set([alone, ...hashes]).size).toBe(5)
 })
