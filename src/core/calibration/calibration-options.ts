@@ -1,6 +1,6 @@
 // Options of how ranges are measured, the same for every technique that measures them: spread them into a technique's options.
 
-import { choice, integer, real, toggle, type OptionsOf } from '../options/spec'
+import { choice, integer, real, toggle, type OptionSpec, type OptionsOf, type ShowWhen } from '../options/spec'
 
 const CALIBRATION_METHODS = ['min-max', 'moving-average', 'percentile', 'entropy', 'mse'] as const
 
@@ -74,6 +74,21 @@ export const calibrationOptions = {
     advanced: true,
     group: 'Measuring ranges',
   }),
+}
+
+/** The same for a technique that measures ranges only where an option has a certain value. */
+export function calibrationOptionsWhen(condition: ShowWhen): typeof calibrationOptions {
+  const when = <O extends OptionSpec>(option: O): O => ({ ...option, showWhen: { ...condition, ...option.showWhen } })
+  return {
+    calibrationSamples: when(calibrationOptions.calibrationSamples),
+    calibrationMethod: when(calibrationOptions.calibrationMethod),
+    percentile: when(calibrationOptions.percentile),
+    histogramBins: when(calibrationOptions.histogramBins),
+    quantizedBins: when(calibrationOptions.quantizedBins),
+    symmetricRanges: when(calibrationOptions.symmetricRanges),
+    calibrationStride: when(calibrationOptions.calibrationStride),
+    averagingConstant: when(calibrationOptions.averagingConstant),
+  }
 }
 
 export type CalibrationOptions = OptionsOf<typeof calibrationOptions>

@@ -44,7 +44,8 @@ function firstNumber({ data }: TensorValue): number {
   throw new LabError('engine/failed', 'The engine returned no number where one was expected.')
 }
 
-const notFinite = (tensor: string): LabError =>
+/** `data/invalid` about the values of a tensor. */
+export const notFinite = (tensor: string): LabError =>
   new LabError('data/invalid', `"${tensor}" takes values that are not finite, so it has no range to quantize to.`, {
     tensor,
   })

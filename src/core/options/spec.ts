@@ -85,6 +85,8 @@ export interface TechniqueSpec<Id extends string = string, O extends OptionSpecs
   readonly needs: {
     /** Runs on real data or on ranges in the recipe only (`recipe/needs-calibration` without either). */
     readonly calibration: boolean
+    /** The same with any of these options only. */
+    readonly rangesWhen?: readonly ShowWhen[]
     /** With any of these options it needs the samples themselves, whatever ranges the recipe holds. */
     readonly samplesWhen?: readonly ShowWhen[]
     /** The ai.onnx opset that the result needs at least; lower models are raised to it. */
@@ -112,7 +114,7 @@ export function dataNeed(
   const holds = (condition: ShowWhen): boolean =>
     Object.entries(condition).every(([name, value]) => options[name] === value)
   if (needs.samplesWhen?.some(holds)) return 'samples'
-  return needs.calibration ? 'ranges' : 'nothing'
+  return needs.calibration || needs.rangesWhen?.some(holds) ? 'ranges' : 'nothing'
 }
 
 export const defineSpec = <const Id extends string, const O extends OptionSpecs>(

@@ -1,13 +1,18 @@
 // Writes the integer form of one node into a graph draft:
 //   y = Cast(MatMulInteger(xq, wq, x_zero, w_zero)) · (x_scale · w_scale) [+ bias], with (xq, x_scale, x_zero) = DynamicQuantizeLinear(x)
-// in the exact shape that ONNX Runtime fuses into one kernel, with the names of onnxruntime.quantization.
+// in the exact shape that ONNX Runtime fuses into one kernel, with the names of onnxruntime.quantization. With fixed parameters of x,
+// xq = QuantizeLinear(x) and the product of the scales is a constant.
 
 import type { GraphEdit } from '../../core/model/map-graphs'
 import { attributes, floatAttribute, intAttribute, nodeLabel, type Attribute, type Node } from '../../core/model/node'
 import { dtypeCode } from '../../core/model/dtype'
 import { makeTensor, tensorBytes, viewAs, type Tensor } from '../../core/model/tensor'
-import { IntegerValues, type Triple, type WeightLayout } from './integer-values'
+import { IntegerValues, type FixedParams, type Triple, type WeightLayout } from './integer-values'
 import type { Constants, DynamicOptions, PlannedNode } from './plan'
+import { quantizeBeforePools } from './quantize-before-pools'
+
+/** MaxPool of 8-bit integers. */
+const OPSET_OF_INTEGER_POOLS = 12
 
 interface Product {
   readonly opType: 'MatMulInteger' | 'ConvInteger'
@@ -23,13 +28,16 @@ export class IntegerNodes {
   readonly #edit: GraphEdit
   readonly #constant: Constants
   readonly #options: DynamicOptions
+  readonly #fixed: FixedParams
   readonly #values: IntegerValues
 
-  constructor(edit: GraphEdit, constant: Constants, options: DynamicOptions) {
+  /** Activations that `fixed` does not name are measured while the model runs. */
+  constructor(edit: GraphEdit, constant: Constants, options: DynamicOptions, fixed: FixedParams) {
     this.#edit = edit
     this.#constant = constant
     this.#options = options
-    this.#values = new IntegerValues(edit, constant, options)
+    this.#fixed = fixed
+    this.#values = new IntegerValues(edit, constant, options, fixed)
   }
 
   /** Replaces the node; false, with nothing changed, when its weight holds values that are not finite. */
@@ -55,9 +63,11 @@ export class IntegerNodes {
     }
   }
 
-  /** After the last node: floats that are still read come back. */
-  finish(): void {
+  /** After the last node: floats that are still read come back. `opset`: of ai.onnx. */
+  finish(opset: number): void {
     this.#values.restoreFloats()
+    const { draft } = this.#edit
+    if (this.#fixed.size > 0 && opset >= OPSET_OF_INTEGER_POOLS) quantizeBeforePools(draft, this.#values.activations)
   }
 
   get #isPerChannel(): boolean {
@@ -218,8 +228,21 @@ export class IntegerNodes {
       ...(own && { attributes: own }),
     })
     const scales = freshName(`${base}:0`)
-    draft.addNode({ opType: 'Mul', name: base, inputs: [x.scale, weight.scale], outputs: [scales] })
+    const constant = this.#scaleProduct(scales, x, weight)
+    if (constant) draft.setInitializer(constant)
+    else draft.addNode({ opType: 'Mul', name: base, inputs: [x.scale, weight.scale], outputs: [scales] })
     this.#restore(`${name || output}_quant_output_scale_mul`, sums, scales, output)
+  }
+
+  /** The one scale of `x` times those of `weight`, where both are constants; undefined where all ranges are dynamic. */
+  #scaleProduct(name: string, x: Triple, weight: Triple): Tensor | undefined {
+    if (this.#fixed.size === 0) return undefined
+    const { initializers } = this.#edit.draft
+    const [one, many] = [initializers.get(x.scale), initializers.get(weight.scale)]
+    if (!one || !many) return undefined
+    const [scale = NaN] = viewAs(tensorBytes(one), Float32Array)
+    const products = viewAs(tensorBytes(many), Float32Array).map((other) => scale * other)
+    return makeTensor(name, 'float32', many.dims, products)
   }
 
   /** output = float(integers) · scales */

@@ -1,9 +1,10 @@
-// The integer form of single values of a graph: activations (DynamicQuantizeLinear), weights (quantized here) and what exists in integers
-// only. Each is made once for all its readers. Which nodes read them is the business of integer-nodes.ts.
+// The integer form of single values of a graph: activations (DynamicQuantizeLinear, or QuantizeLinear with fixed parameters), weights
+// (quantized here) and what exists in integers only. Each is made once for all its readers. Which nodes read them is the business of integer-nodes.ts.
 
 import { valuesRead } from '../../core/model/graph-index'
 import type { GraphEdit } from '../../core/model/map-graphs'
 import { makeTensor, tensorBytes, viewAs, type Tensor } from '../../core/model/tensor'
+import type { QuantParams } from '../../core/numeric/quant-params'
 import { quantizeWeight } from '../../core/numeric/quantize-weight'
 import type { Constants, DynamicOptions } from './plan'
 import { transposeBytes } from './transpose-bytes'
@@ -36,19 +37,29 @@ export interface WeightLayout {
   readonly factor?: number
 }
 
+/** Parameters of uint8 activations that are known ahead of time, by value. */
+export type FixedParams = ReadonlyMap<string, QuantParams>
+
 export class IntegerValues {
   readonly #edit: GraphEdit
   readonly #constant: Constants
   readonly #options: DynamicOptions
+  readonly #fixed: FixedParams
   readonly #activations = new Map<string, Triple>()
   readonly #weights = new Map<string, Triple | undefined>()
   /** Float values that no node makes any more. */
   readonly #integersOnly = new Map<string, Triple>()
 
-  constructor(edit: GraphEdit, constant: Constants, options: DynamicOptions) {
+  constructor(edit: GraphEdit, constant: Constants, options: DynamicOptions, fixed: FixedParams) {
     this.#edit = edit
     this.#constant = constant
     this.#options = options
+    this.#fixed = fixed
+  }
+
+  /** What a quantization node makes, by the value that it reads. */
+  get activations(): ReadonlyMap<string, Triple> {
+    return this.#activations
   }
 
   /** The integers of a value that has them already. */
@@ -61,7 +72,7 @@ export class IntegerValues {
     this.#integersOnly.set(value, triple)
   }
 
-  /** An input of a product: integers that are there, a constant, or DynamicQuantizeLinear. */
+  /** An input of a product: integers that are there, a constant, or what a quantization node makes. */
   activation(name: string): Triple {
     const known = this.known(name)
     if (known) return known
@@ -71,12 +82,16 @@ export class IntegerValues {
       if (triple) return triple
     }
     const triple = this.names(name)
-    this.#edit.draft.addNode({
-      opType: 'DynamicQuantizeLinear',
-      name: `${name}_QuantizeLinear`,
-      inputs: [name],
-      outputs: [triple.values, triple.scale, triple.zeroPoint],
-    })
+    const params = this.#fixed.get(name)
+    if (params) this.#quantize(name, triple, params)
+    else {
+      this.#edit.draft.addNode({
+        opType: 'DynamicQuantizeLinear',
+        name: `${name}_QuantizeLinear`,
+        inputs: [name],
+        outputs: [triple.values, triple.scale, triple.zeroPoint],
+      })
+    }
     this.#activations.set(name, triple)
     return triple
   }
@@ -109,6 +124,14 @@ export class IntegerValues {
       const inputs = [values, scale, zeroPoint]
       draft.addNode({ opType: 'DequantizeLinear', name: `${value}_DequantizeLinear`, inputs, outputs: [value] })
     }
+  }
+
+  #quantize(name: string, { values, scale, zeroPoint }: Triple, params: QuantParams): void {
+    const { draft } = this.#edit
+    draft.setInitializer(makeTensor(scale, 'float32', [], Float32Array.of(params.scale)))
+    draft.setInitializer(makeTensor(zeroPoint, 'uint8', [], Uint8Array.of(params.zeroPoint)))
+    const inputs = [name, scale, zeroPoint]
+    draft.addNode({ opType: 'QuantizeLinear', name: `${name}_QuantizeLinear`, inputs, outputs: [values] })
   }
 
   #storeWeight(tensor: Tensor, layout: WeightLayout): Triple | undefined {

@@ -1,12 +1,16 @@
-// Options and promises of computing with 8-bit integers whose activation ranges are measured while the model runs.
+// Options and promises of computing with 8-bit integers whose activation ranges are measured while the model runs, or fixed ahead of time.
 
+import { calibrationOptionsWhen } from '../../core/calibration/calibration-options'
 import { choice, defineSpec, names, toggle } from '../../core/options/spec'
+
+/** The toolkit's layout has no other ranges than dynamic ones. */
+const STATIC = { activationRanges: 'static', layout: 'engine' } as const
 
 export const spec = defineSpec({
   id: 'quantize-dynamic',
   label: 'Quantize dynamically',
   summary:
-    'Computes in 8-bit integers; the ranges of activations are measured while the model runs, so it needs no data.',
+    'Computes in 8-bit integers with float results. The ranges of activations are measured while the model runs, which needs no data, or fixed by data.',
   version: 2,
   options: {
     weightType: choice({
@@ -23,9 +27,17 @@ export const spec = defineSpec({
       default: 'channel',
       sweep: ['channel', 'tensor'],
     }),
+    activationRanges: choice({
+      label: 'Ranges of activations',
+      help: 'dynamic: measured each time the model runs. static: fixed by samples ahead of time, which is faster.',
+      choices: ['dynamic', 'static'],
+      default: 'dynamic',
+      showWhen: { layout: 'engine' },
+    }),
+    ...calibrationOptionsWhen(STATIC),
     convolutions: toggle({
       label: 'Convolutions too',
-      help: 'Measured ranges cost time in every convolution; with data at hand, static quantization is faster.',
+      help: 'Off: they stay in float. Ranges that are measured while the model runs cost time in every convolution.',
       default: true,
       sweep: [true, false],
     }),
@@ -85,6 +97,6 @@ export const spec = defineSpec({
       advanced: true,
     }),
   },
-  needs: { calibration: false, opset: 11 },
+  needs: { calibration: false, rangesWhen: [STATIC], opset: 11 },
   keeps: { idempotent: true, interface: true },
 })

@@ -1,7 +1,7 @@
 // Scale and zero point of every quantized activation, from its range and the format of its integers.
 
-import { LabError } from '../../core/errors/lab-error'
-import { quantParams, type QuantDType, type QuantParams } from '../../core/numeric/quant-params'
+import { activationParamsIn, rangeIn } from '../../core/calibration/find-ranges'
+import type { QuantDType, QuantParams } from '../../core/numeric/quant-params'
 import type { TensorRanges } from '../../core/pass/pass-context'
 import type { StaticPlan } from './plan'
 import type { StaticOptions } from './spec'
@@ -50,8 +50,7 @@ export function activationParams(
     const range = (): readonly [number, number] => rangeOf(value, plan, measured)
     const min = format.min ?? range()[0]
     const max = format.max ?? range()[1]
-    if (!Number.isFinite(min) || !Number.isFinite(Math.fround(max - min))) throw notFinite(value)
-    return { ...quantParams(min, max, dtype, format), dtype }
+    return { ...activationParamsIn(value, [min, max], dtype, format), dtype }
   }
   return new Map(
     [...plan.activations].map(([value, { kind }]) => {
@@ -64,14 +63,5 @@ export function activationParams(
 
 function rangeOf(value: string, { ranges }: Activations, measured: TensorRanges): readonly [number, number] {
   const source = ranges.get(value) ?? value
-  if (typeof source !== 'string') return source
-  const range = Object.hasOwn(measured, source) ? measured[source] : undefined
-  if (range) return range
-  const message = `The recipe has no range for "${source}"; remove its calibration to measure all ranges again.`
-  throw new LabError('recipe/needs-calibration', message, { tensor: source })
+  return typeof source === 'string' ? rangeIn(measured, source) : source
 }
-
-const notFinite = (tensor: string): LabError =>
-  new LabError('data/invalid', `"${tensor}" takes values that are not finite, so it has no range to quantize to.`, {
-    tensor,
-  })

@@ -2,8 +2,7 @@
 // Read plan.ts for what a plan says and who makes it, qdq-writer.ts for what the graph becomes and shield-float-layers.ts for what keeps
 // the engine from quantizing the rest.
 
-import { calibrateRanges, type MeasuredRanges } from '../../core/calibration/calibrate-ranges'
-import { LabError } from '../../core/errors/lab-error'
+import { findRanges, type FoundRanges } from '../../core/calibration/find-ranges'
 import { inferShapes } from '../../core/model/infer-shapes'
 import type { Model } from '../../core/model/model'
 import { nodeLabel } from '../../core/model/node'
@@ -34,12 +33,7 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
   if (plan.activations.size === 0 && plan.constants.length === 0) {
     return { model, notes: [...plan.notes, NOTHING_TO_DO] }
   }
-  const known = context.ranges ?? {}
-  const missing = valuesToMeasure(plan, options).filter((value) => !Object.hasOwn(known, value))
-  // With ranges but without samples, what is missing is named further down.
-  const canMeasure = missing.length > 0 && (context.calibration !== undefined || context.ranges === undefined)
-  const measured = canMeasure ? await measure(raised, missing, options, context) : undefined
-  const ranges = { ...known, ...measured?.ranges }
+  const { ranges, calibration, notes: warnings } = await measure(raised, plan, options, context)
   const fitted = await fit({ model: raised, options, ranges }, context)
   const written = await writeStatic(fitted.task, async (what, fraction) => {
     await context.checkpoint()
@@ -49,7 +43,7 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
   const notes = [
     ...written.plan.notes,
     ...untypedValues(raised, types).map(untypedNote),
-    ...(measured?.notes ?? []),
+    ...warnings,
     ...fitted.notes,
     ...changeNotes(written.plan),
     ...typeNotes(options),
@@ -57,8 +51,6 @@ export const apply: Apply<typeof spec> = async (model, options, context) => {
   ]
   const { graph } = written.model
   const shielded = options.placement === 'fused' ? shieldFloatLayers(graph) : graph
-  const { source, indices } = measured ?? {}
-  const calibration = source !== undefined && indices ? { source, indices, ranges } : undefined
   const sessionOptions = hasBlocksOfBytes(plan, options) ? { 'session.disable_quant_qdq': '1' } : undefined
   return {
     model: { ...written.model, graph: shielded },
@@ -89,24 +81,26 @@ function neededOpset(options: StaticOptions): number {
   return isWide || options.blockSize > 0 ? OPSET_OF_WIDE_TYPES : spec.needs.opset
 }
 
-async function measure(
-  model: Model,
-  values: readonly string[],
-  options: StaticOptions,
-  context: PassContext,
-): Promise<MeasuredRanges> {
-  if (!context.calibration) {
-    const message =
-      'Static quantization measures ranges on real data and none were given. Give samples, or quantize weights only or dynamically.'
-    throw new LabError('recipe/needs-calibration', message, { technique: spec.id })
-  }
+const NO_DATA = {
+  technique: spec.id,
+  message:
+    'Static quantization measures ranges on real data and none were given. Give samples, or quantize weights only or dynamically.',
+} as const
+
+function measure(model: Model, plan: StaticPlan, options: StaticOptions, context: PassContext): Promise<FoundRanges> {
   const levels = options.activationType.endsWith('16') ? 2 ** 16 : 2 ** 8
   const share = PREPARATION_SHARE * (isFitted(options) ? CALIBRATION_SHARE : 1)
-  return calibrateRanges(model, values, { ...options, levels }, context.calibration, {
-    infer: context.infer,
-    checkpoint: () => context.checkpoint(),
-    progress: (fraction, what) => context.progress(fraction * share, what),
-  })
+  return findRanges(
+    model,
+    valuesToMeasure(plan, options),
+    { ...options, levels },
+    {
+      ...context,
+      checkpoint: () => context.checkpoint(),
+      progress: (fraction, what) => context.progress(fraction * share, what),
+    },
+    NO_DATA,
+  )
 }
 
 function changeNotes({ quantized, absorbed }: StaticPlan): Note[] {
