@@ -170,7 +170,17 @@ def fp16(source, target):
 
 def int8_static(source, target, samples):
     import numpy as np
+    import onnxruntime
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+
+    class OneThread(onnxruntime.SessionOptions):
+        """By default the engine starts a thread per core of the machine and binds them there, whatever core its process was given."""
+
+        def __init__(self):
+            super().__init__()
+            self.intra_op_num_threads = 1
+
+    onnxruntime.SessionOptions = OneThread
 
     class Samples(CalibrationDataReader):
         def __init__(self):
