@@ -1,47 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { makeTensor, tensorBytes, viewAs, type Tensor } from '../../src/core/model/tensor'
+import { makeTensor, tensorBytes, type Tensor } from '../../src/core/model/tensor'
 import { quantizeWeight, type QuantizedWeight, type WeightFormat } from '../../src/core/numeric/quantize-weight'
 import { seededRng } from '../../src/core/numeric/rng'
-import { answerTask, type SentTask, type TaskReply } from '../../src/core/tasks/answer-task'
 import { quantizeWeightWith } from '../../src/core/tasks/quantize-weight-with'
-import { TaskPool, type TaskWorker } from './task-pool'
+import { channelRangesTask, quantizeChannelsTask } from '../../src/core/tasks/weight-tasks'
+import { LocalWorker, turn } from '../../tests/fixtures/local-worker'
+import { TaskPool } from './task-pool'
 
 const NAMES = { quantized: 'q', scale: 's', zeroPoint: 'z' }
-const turn = (): Promise<void> => new Promise((done) => setImmediate(done))
-
-/** A worker in this thread. Messages are moved as they would be between threads. */
-class LocalWorker implements TaskWorker {
-  static readonly all: LocalWorker[] = []
-  isEnded = false
-  answered = 0
-  #onReply: (reply: TaskReply) => void = () => undefined
-  #onDeath: () => void = () => undefined
-
-  /** `diesAfter`: replies that it gives. */
-  constructor(readonly diesAfter = Infinity) {
-    LocalWorker.all.push(this)
-  }
-
-  post(task: SentTask): void {
-    const sent = structuredClone(task, { transfer: [task.memory] })
-    setImmediate(() => {
-      if (this.isEnded) return
-      if (this.answered === this.diesAfter) return this.#onDeath()
-      this.answered++
-      const reply = answerTask(sent)
-      this.#onReply(structuredClone(reply, { transfer: [reply.memory] }))
-    })
-  }
-
-  listen(onReply: (reply: TaskReply) => void, onDeath: () => void): void {
-    this.#onReply = onReply
-    this.#onDeath = onDeath
-  }
-
-  end(): void {
-    this.isEnded = true
-  }
-}
 
 const rng = seededRng(5)
 /** 5 MB, which is several pieces along any axis; unaligned, as in a file. */
@@ -128,11 +94,25 @@ describe('TaskPool', () => {
     LocalWorker.all.length = 0
     const pool = new TaskPool(2, () => new LocalWorker(), turn)
     expect(LocalWorker.all).toHaveLength(0)
-    const ranges = await Promise.all(Array.from({ length: 12 }, () => pool.run('channel-ranges', input)))
+    const ranges = await Promise.all(Array.from({ length: 12 }, () => pool.run(channelRangesTask, input)))
     expect(new Set(ranges.map(({ max }) => max[0]))).toEqual(new Set([values.reduce((a, b) => Math.max(a, b), 0)]))
     expect(LocalWorker.all.every(({ answered }) => answered > 0)).toBe(true)
     pool.end()
     expect(LocalWorker.all.map(({ isEnded }) => isEnded)).toEqual([true, true])
+  })
+
+  it('does in this thread what a worker was sent and has not begun, and drops the late answer', async () => {
+    const worker = new LocalWorker()
+    const release = worker.hold()
+    const pool = new TaskPool(1, () => worker, turn)
+    const [begun, ...others] = Array.from({ length: 6 }, () => pool.run(channelRangesTask, input))
+    const ranges = await Promise.all(others)
+    expect(worker.answered).toBe(0)
+    release()
+    expect(await begun).toEqual(ranges[0])
+    expect(await pool.run(channelRangesTask, input)).toEqual(ranges[0])
+    expect(worker.answered).toBeGreaterThanOrEqual(2)
+    pool.end()
   })
 
   it('passes on what a task throws, with its code, whoever did it', async () => {
@@ -146,15 +126,15 @@ describe('TaskPool', () => {
     } as const
     for (const helpers of [0, 1]) {
       const pool = new TaskPool(helpers, () => new LocalWorker(), turn)
-      await expect(pool.run('quantize-channels', task)).rejects.toMatchObject({ code: 'data/invalid' })
+      await expect(pool.run(quantizeChannelsTask, task)).rejects.toMatchObject({ code: 'data/invalid' })
       pool.end()
     }
   })
 
   it('leaves the bytes of the file where they are', async () => {
     const pool = new TaskPool(1, () => new LocalWorker(), turn)
-    await pool.run('channel-ranges', input)
-    expect(viewAs(file.subarray(1), Float32Array)).toEqual(values)
+    await pool.run(channelRangesTask, input)
+    expect(Buffer.from(values.buffer).equals(file.subarray(1))).toBe(true)
     pool.end()
   })
 })

@@ -3,8 +3,8 @@
 // with it: its tasks, and when all are dead every task, are done by this thread.
 
 import { fromWireError } from '../../src/core/errors/lab-error'
-import { runTask, type SentTask, type TaskMessage, type TaskReply } from '../../src/core/tasks/answer-task'
-import type { TaskInput, TaskName, TaskOutput, TaskPort } from '../../src/core/tasks/tasks'
+import type { SentTask, TaskReply } from '../../src/core/tasks/answer-task'
+import type { Runs, Task, TaskInput, TaskPort } from '../../src/core/tasks/task'
 
 /** A thread that answers each message with one reply, in order. */
 export interface TaskWorker {
@@ -15,10 +15,16 @@ export interface TaskWorker {
   end(): void
 }
 
+/** A task that was asked for. */
 interface Order {
-  readonly message: TaskMessage
-  readonly settle: (reply: Pick<TaskReply, 'output' | 'error'>) => void
-  readonly fail: (error: unknown) => void
+  readonly name: string
+  readonly input: TaskInput
+  /** Does it in this thread. */
+  readonly run: () => unknown
+  readonly resolve: (output: unknown) => void
+  readonly reject: (error: unknown) => void
+  /** By the worker that was sent it, or by this thread, which was sooner. */
+  isDone: boolean
 }
 
 interface Member {
@@ -29,6 +35,11 @@ interface Member {
 
 /** One to work on and one to go on with while this thread is busy. */
 const ORDERS_PER_WORKER = 2
+/**
+ * Weights under way for each thread. Results are read in the order of the weights: while one is waited for, those behind it keep all
+ * threads busy.
+ */
+const WEIGHTS_PER_THREAD = 4
 
 export class TaskPool implements TaskPort {
   readonly depth: number
@@ -44,19 +55,24 @@ export class TaskPool implements TaskPort {
 
   /** `helpers`: workers beside this thread, which start with the first task. `turn` gives the message loop a turn, so that replies are heard between two tasks. */
   constructor(helpers: number, spawn: () => TaskWorker, turn: () => Promise<void>) {
-    this.depth = helpers * ORDERS_PER_WORKER + 1
+    this.depth = (helpers + 1) * WEIGHTS_PER_THREAD
     this.#helpers = helpers
     this.#spawn = spawn
     this.#turn = turn
   }
 
-  run<K extends TaskName>(name: K, input: TaskInput<K>): Promise<TaskOutput<K>> {
+  run<I extends TaskInput, O>(task: Task<I, O>, input: I): Promise<O> {
     if (!this.#isStarted) this.#start()
-    return new Promise((resolve, fail) => {
-      const settle = ({ output, error }: Pick<TaskReply, 'output' | 'error'>): void =>
-        // The worker ran the function of this name.
-        error ? fail(fromWireError(error)) : resolve(output as TaskOutput<K>)
-      this.#waiting.push({ message: { name, input }, settle, fail })
+    return new Promise<O>((resolve, reject) => {
+      this.#waiting.push({
+        name: task.name,
+        input,
+        run: () => task.run(input),
+        // The worker ran the task of this name.
+        resolve: (output) => resolve(output as O),
+        reject,
+        isDone: false,
+      })
       this.#feed()
       void this.#work()
     })
@@ -91,7 +107,7 @@ export class TaskPool implements TaskPort {
     if (at < 0) return
     this.#members.splice(at, 1)
     member.worker.end()
-    this.#waiting.unshift(...member.orders.splice(0))
+    this.#waiting.unshift(...member.orders.splice(0).filter(({ isDone }) => !isDone))
     this.#feed()
     void this.#work()
   }
@@ -112,30 +128,43 @@ export class TaskPool implements TaskPort {
     this.#isWorking = true
     for (;;) {
       await this.#turn()
-      const order = this.#waiting.shift()
+      const order = this.#waiting.shift() ?? this.#spare()
       if (!order) break
       doHere(order)
     }
     this.#isWorking = false
   }
 
-  /** Input and target cross in one piece of memory, the target behind the input. */
-  #send({ worker, orders }: Member, order: Order): void {
-    const { name, input } = order.message
-    const { byteLength } = input.bytes
-    const memory = this.#takeMemory(byteLength + (input.target?.byteLength ?? 0))
-    const bytes = new Uint8Array(memory, 0, byteLength)
-    bytes.set(input.bytes)
-    const target = input.target && new Uint8Array(memory, byteLength, input.target.byteLength)
-    orders.push(order)
-    worker.post({ name, input: { ...input, bytes, ...(target && { target }) }, memory } as SentTask)
+  /** What a worker has and cannot have begun: this thread, which has nothing else to do, is done with it sooner. */
+  #spare(): Order | undefined {
+    for (const { orders } of this.#members) {
+      const order = orders.findLast(({ isDone }, i) => i > 0 && !isDone)
+      if (order) return order
+    }
+    return undefined
   }
 
-  #take({ message, settle }: Order, reply: TaskReply): void {
-    const { bytes, target } = message.input
-    target?.set(new Uint8Array(reply.memory, bytes.byteLength, target.byteLength))
-    this.#memory.push(reply.memory)
-    settle(reply)
+  /** Input and target cross in one piece of memory, the target behind the input. */
+  #send({ worker, orders }: Member, order: Order): void {
+    const { name, input } = order
+    const size = sentBytes(input)
+    const memory = this.#takeMemory(size + (input.target?.byteLength ?? 0))
+    const bytes = new Uint8Array(memory, 0, size)
+    copyRuns(bytes, input.bytes, input.runs)
+    const runs = input.runs && { ...input.runs, distance: input.runs.length }
+    const target = input.target && new Uint8Array(memory, size, input.target.byteLength)
+    orders.push(order)
+    worker.post({ name, input: { ...input, bytes, ...(runs && { runs }), ...(target && { target }) }, memory })
+  }
+
+  #take(order: Order, { output, error, memory }: TaskReply): void {
+    this.#memory.push(memory)
+    if (order.isDone) return
+    order.isDone = true
+    const { target } = order.input
+    target?.set(new Uint8Array(memory, sentBytes(order.input), target.byteLength))
+    if (error) order.reject(fromWireError(error))
+    else order.resolve(output)
   }
 
   #takeMemory(size: number): ArrayBuffer {
@@ -144,10 +173,19 @@ export class TaskPool implements TaskPort {
   }
 }
 
-function doHere({ message, settle, fail }: Order): void {
+function doHere(order: Order): void {
+  order.isDone = true
   try {
-    settle({ output: runTask(message.name, message.input) })
+    order.resolve(order.run())
   } catch (error) {
-    fail(error)
+    order.reject(error)
   }
+}
+
+const sentBytes = ({ bytes, runs }: TaskInput): number => (runs ? runs.count * runs.length : bytes.byteLength)
+
+function copyRuns(target: Uint8Array, bytes: Uint8Array, runs: Runs | undefined): void {
+  if (!runs) return target.set(bytes)
+  const { count, length, distance } = runs
+  for (let i = 0; i < count; i++) target.set(bytes.subarray(i * distance, i * distance + length), i * length)
 }

@@ -2,7 +2,7 @@
 // The host is a worker, the command line or a test; the technique cannot tell which.
 
 import type { Rng } from '../numeric/rng'
-import type { TaskPort } from '../tasks/tasks'
+import type { TaskPort } from '../tasks/task'
 import type { NamedValues } from './tensor-value'
 
 export interface InferenceSession {

@@ -1,15 +1,12 @@
-// The worker's side of the pool: a message with a task in, a message with its result out.
+// The worker's side of the pool: a message with the name of a task and its input comes in, a message with the result goes out.
 
-import { toWireError, type WireError } from '../errors/lab-error'
-import { TASKS, type TaskInput, type TaskName } from './tasks'
-
-export interface TaskMessage<K extends TaskName = TaskName> {
-  readonly name: K
-  readonly input: TaskInput<K>
-}
+import { LabError, toWireError, type WireError } from '../errors/lab-error'
+import type { AnyTask, TaskInput } from './task'
 
 /** On its way to a worker. */
-export interface SentTask extends TaskMessage {
+export interface SentTask {
+  readonly name: string
+  readonly input: TaskInput
   /** What `bytes` and `target` of the input lie in. */
   readonly memory: ArrayBuffer
 }
@@ -23,17 +20,13 @@ export interface TaskReply {
 }
 
 /** The reply is to be sent with its memory moved, as the message was. */
-export function answerTask({ name, input, memory }: SentTask): TaskReply {
+export function answerTask(tasks: readonly AnyTask[], { name, input, memory }: SentTask): TaskReply {
   try {
-    return { output: runTask(name, input), memory }
+    const task = tasks.find((known) => known.name === name)
+    if (!task) throw new LabError('internal', `A worker was sent the task "${name}", which it does not know.`, { name })
+    // Sent by the pool, which had it from a caller of this task.
+    return { output: task.run(input as never), memory }
   } catch (error) {
     return { error: toWireError(error), memory }
   }
-}
-
-/** In this thread. */
-export function runTask<K extends TaskName>(name: K, input: TaskInput<K>): ReturnType<(typeof TASKS)[K]> {
-  // The table has one function per name; its type cannot say that name and input belong together.
-  const task = TASKS[name] as (input: TaskInput<K>) => ReturnType<(typeof TASKS)[K]>
-  return task(input)
 }

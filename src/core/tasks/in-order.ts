@@ -2,21 +2,22 @@
 // graph is edited one weight at a time.
 
 /**
- * `ahead`: items that are started before the result of the first of them is asked for; 1 starts each when its turn comes. Ends early when the
- * reader does; results that nobody reads are dropped, also failures.
+ * `ahead`: items that are under way before the result of the first of them is asked for; 1 starts each when its turn comes. Ends early when
+ * the reader does; results that nobody reads are dropped, also failures.
  */
 export async function* inOrder<T, R>(
-  items: readonly T[],
+  items: Iterable<T> | AsyncIterable<T>,
   ahead: number,
   start: (item: T) => Promise<R>,
 ): AsyncGenerator<readonly [item: T, result: R]> {
-  const started: Promise<R>[] = []
-  for (const [index, item] of items.entries()) {
-    while (started.length < Math.min(index + ahead, items.length)) {
-      const next = start(items[started.length] as T)
-      next.catch(() => undefined)
-      started.push(next)
-    }
-    yield [item, await (started[index] as Promise<R>)]
+  const started: (readonly [item: T, result: Promise<R>])[] = []
+  for await (const item of items) {
+    const result = start(item)
+    result.catch(() => undefined)
+    started.push([item, result])
+    if (started.length < ahead) continue
+    const [first, done] = started.shift() as (typeof started)[number]
+    yield [first, await done]
   }
+  for (const [item, result] of started) yield [item, await result]
 }

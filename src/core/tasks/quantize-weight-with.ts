@@ -14,7 +14,8 @@ import {
 } from '../numeric/quantize-weight'
 import { fitsType, makeIntegers, scaleParams, type ScaleParams } from '../numeric/quantize'
 import { channelLayout } from '../numeric/scale-layout'
-import type { Piece, TaskPort } from './tasks'
+import type { TaskPort } from './task'
+import { channelRangesTask, quantizeChannelsTask, quantizeWithTask, type Piece } from './weight-tasks'
 
 /** Large enough that the message costs little, small enough that pieces on their way do not show in the memory. */
 const PIECE_BYTES = 2 ** 20
@@ -82,7 +83,9 @@ async function inOneRound(
 ): Promise<ScaleParams | undefined> {
   const { dtype } = format
   const options = scaleOptions(format)
-  const results = await Promise.all(pieces.map((piece) => tasks.run('quantize-channels', { ...piece, dtype, options })))
+  const results = await Promise.all(
+    pieces.map((piece) => tasks.run(quantizeChannelsTask, { ...piece, dtype, options })),
+  )
   const parts = results.filter((part) => part !== undefined)
   if (parts.length < pieces.length) return undefined
   const scales = new Float32Array(parts.reduce((count, part) => count + part.scales.length, 0))
@@ -103,7 +106,7 @@ async function inTwoRounds(
 ): Promise<ScaleParams | undefined> {
   const { dtype, axis, isSymmetric } = format
   const ranges = await Promise.all(
-    pieces.map(({ bytes, dims }) => tasks.run('channel-ranges', { bytes, dims, axis, isSymmetric })),
+    pieces.map(({ bytes, dims }) => tasks.run(channelRangesTask, { bytes, dims, axis, isSymmetric })),
   )
   if (!ranges.every(({ isFinite }) => isFinite)) return undefined
   const { scales: count } = channelLayout(weight.dims, axis)
@@ -120,6 +123,6 @@ async function inTwoRounds(
   const { scales, zeroPoints } = params
   const fits = fitsType(found, dtype, params)
   const given = { dtype, scales, zeroPoints: Int32Array.from(zeroPoints), fits }
-  await Promise.all(pieces.map((piece) => tasks.run('quantize-with', { ...piece, ...given })))
+  await Promise.all(pieces.map((piece) => tasks.run(quantizeWithTask, { ...piece, ...given })))
   return params
 }

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { tensor } from '../../../tests/fixtures/build-model'
 import { tensorBytes, viewAs } from '../../core/model/tensor'
 import type { BlockAlgorithm, BlockBits, BlockCodes, BlockRequest } from './block-codes'
+import type { BlockMethod } from './choose-algorithm'
 import { halfQuadraticGrid, hqq } from './hqq'
 import { incRounding } from './inc-rounding'
 import { kQuant } from './k-quant'
@@ -47,8 +48,12 @@ interface Example {
   readonly layout?: 'rows' | 'columns'
 }
 
+const NBITS: BlockMethod = { algorithm: 'rtn', format: 'matmul-nbits', role: 'matrix' }
+const QDQ: BlockMethod = { algorithm: 'rtn', format: 'qdq', role: 'matrix' }
+const TABLE: BlockMethod = { algorithm: 'rtn', format: 'matmul-nbits', role: 'table' }
+
 /** Packs with the stored bytes laid out as the example wants them. */
-async function pack(algorithm: BlockAlgorithm, { rows, bits, symmetric, form = 'blobs', layout = 'columns' }: Example) {
+async function pack(method: BlockMethod, { rows, bits, symmetric, form = 'blobs', layout = 'columns' }: Example) {
   const [n, k] = [rows.length, rows[0]?.length ?? 0]
   const stored =
     layout === 'rows' ? rows.flat() : Array.from({ length: n * k }, (_, i) => rows[i % n]?.[Math.floor(i / n)] ?? NaN)
@@ -57,7 +62,7 @@ async function pack(algorithm: BlockAlgorithm, { rows, bits, symmetric, form = '
     ...({ role: 'matrix', n, k, layout, readers: [] } as const),
   }
   const grid = { bits, symmetric, blockSize: 16 }
-  const packed = await packWeight(weight, grid, form, algorithm, { checkpoint: () => Promise.resolve() })
+  const packed = await packWeight(weight, grid, form, method, { checkpoint: () => Promise.resolve() })
   if (!packed) throw new Error('The example holds a value that is not finite.')
   return {
     codes: hex(tensorBytes(packed.codes)),
@@ -85,13 +90,13 @@ describe('rounding to nearest for MatMulNBits', () => {
     [2, false, [1, 0.28333333134651184], 'a9a8', '4055aafe5495aafe'],
   ] as const)('has the bytes of the reference in %i bits, symmetric %s (C23-C25)', async (...example) => {
     const [bits, symmetric, scales, zeroPoints, codes] = example
-    const packed = await pack(roundToNearest, { rows: W16, bits, symmetric })
+    const packed = await pack(NBITS, { rows: W16, bits, symmetric })
     expect(packed).toMatchObject({ codes, scales, zeroPoints, dtype: 'uint8', dims: [2, 1, 2 * bits] })
-    expect(packed).toEqual(await pack(roundToNearest, { rows: W16, bits, symmetric, layout: 'rows' }))
+    expect(packed).toEqual(await pack(NBITS, { rows: W16, bits, symmetric, layout: 'rows' }))
   })
 
   it('fills the last block of a row with zeros and the last zero points with the middle (C26)', async () => {
-    const packed = await pack(roundToNearest, { rows: [linspace(-1, 2, 40)], bits: 4, symmetric: false })
+    const packed = await pack(NBITS, { rows: [linspace(-1, 2, 40)], bits: 4, symmetric: false })
     expect(packed.scales).toEqual([0.07692307978868484, 0.0923076942563057, 0.13333334028720856])
     expect(packed.zeroPoints).toBe('0d80')
     expect(packed.codes).toBe('1032547698badcfe33547688a9cbddfecbdcedfe00000000')
@@ -134,7 +139,7 @@ describe('rounding to nearest for DequantizeLinear', () => {
   ] as const)(
     'has the bytes of the reference, symmetric %s (C27)',
     async (symmetric, dtype, codes, scales, zeroPoints) => {
-      const packed = await pack(roundToNearestQdq, { rows: W16, bits: 4, symmetric, form: 'elements' })
+      const packed = await pack(QDQ, { rows: W16, bits: 4, symmetric, form: 'elements' })
       expect(packed).toMatchObject({ codes, dtype, scales, zeroPoints, dims: [16, 2] })
       expect(packed.zeroPointDims).toEqual(symmetric ? undefined : [1, 2])
     },
@@ -169,7 +174,7 @@ describe('rounding of tables', () => {
     'has the bytes of the reference, symmetric %s (C28)',
     async (symmetric, dtype, codes, scales, zeroPoints) => {
       const example = { rows, bits: 4, symmetric, form: 'elements', layout: 'rows' } as const
-      expect(await pack(roundTable, example)).toMatchObject({ codes, dtype, scales, zeroPoints, dims: [2, 16] })
+      expect(await pack(TABLE, example)).toMatchObject({ codes, dtype, scales, zeroPoints, dims: [2, 16] })
     },
   )
 })

@@ -10,11 +10,12 @@ import { tensorCount } from '../../core/model/tensor'
 import { raiseOpset } from '../../core/onnx/raise-opset'
 import type { PassContext } from '../../core/pass/pass-context'
 import type { Apply, Note, SessionOptions } from '../../core/pass/technique'
-import { assignAlgorithms, watchedInput } from './assign-algorithms'
-import type { BlockBits } from './block-codes'
+import { inOrder } from '../../core/tasks/in-order'
+import { assignAlgorithms, watchedInput, type Assignment } from './assign-algorithms'
+import type { BlockBits, BlockGrid } from './block-codes'
 import type { BlockWeight } from './block-weight'
 import { shareBits, type SharedBits } from './mixed-bits'
-import { packWeight, type BlockGrid } from './pack-weight'
+import { packWeight, type PackedWeight } from './pack-weight'
 import { planBlocks, type BlockOptions, type BlockPlan } from './plan'
 import { spec } from './spec'
 import { NodeWriter, type Stored } from './write-nodes'
@@ -79,16 +80,24 @@ async function storeAll(
   let done = 0
   const shared = await bitsUnderBudget(model, plan, options, context)
   notes.push(...(shared?.notes ?? []))
-  const bitsOf = (weight: BlockWeight): BlockBits => shared?.bits.get(weight) ?? bitsFor(weight, options)
-  const watching = { ...context, progress: (_: number, what: string): void => context.progress(done / total, what) }
-  for await (const { weight, algorithm, note } of assignAlgorithms(model, plan, { options, bitsOf }, watching)) {
+  const gridFor = (weight: BlockWeight): BlockGrid => ({
+    bits: shared?.bits.get(weight) ?? bitsFor(weight, options),
+    blockSize: Number(options.blockSize),
+    symmetric: options.symmetric,
+  })
+  const pack = async ({ weight, method }: Assignment): Promise<PackedWeight | undefined> => {
     await context.checkpoint()
     context.progress(done / total, weight.tensor.name)
-    const grid = { bits: bitsOf(weight), blockSize: Number(options.blockSize), symmetric: options.symmetric }
     const form = options.format === 'matmul-nbits' && weight.role === 'matrix' ? 'blobs' : 'elements'
-    const packed = await packWeight(weight, grid, form, algorithm, context)
+    return packWeight(weight, gridFor(weight), form, method, context)
+  }
+  const watching = { ...context, progress: (_: number, what: string): void => context.progress(done / total, what) }
+  const assignments = assignAlgorithms(model, plan, options, watching)
+  // GPTQ has a large matrix for each input, so there no weight is ahead of the others; its panels keep the workers busy.
+  const ahead = options.algorithm === 'gptq' ? 1 : (context.tasks?.depth ?? 1)
+  for await (const [{ weight, note }, packed] of inOrder(assignments, ahead, pack)) {
     if (packed) stored.push({ weight, packed })
-    notes.push(noteOn(weight, grid, packed !== undefined), ...(note && packed ? [note] : []))
+    notes.push(noteOn(weight, gridFor(weight), packed !== undefined), ...(note && packed ? [note] : []))
     done += tensorCount(weight.tensor)
   }
   return { stored, notes }

@@ -1,4 +1,4 @@
-// Hands each planned weight its algorithm, in the order in which they should be packed: GPTQ needs what the samples say about a layer's input,
+// Hands each planned weight its method, in the order in which they should be packed: GPTQ needs what the samples say about a layer's input,
 // and only a few such matrices fit into memory at a time, so there weights come grouped by their input.
 
 import { LabError } from '../../core/errors/lab-error'
@@ -6,42 +6,34 @@ import type { Model } from '../../core/model/model'
 import { intAttribute, type Node } from '../../core/model/node'
 import type { PassContext } from '../../core/pass/pass-context'
 import type { Note } from '../../core/pass/technique'
-import type { BlockAlgorithm, BlockBits } from './block-codes'
 import type { BlockWeight } from './block-weight'
-import { chooseAlgorithm, type DataFreeAlgorithm } from './choose-algorithm'
-import { factorGram, gptq, type GptqFactor } from './gptq'
+import type { BlockMethod } from './choose-algorithm'
+import { factorGram, type GptqFactor } from './gptq'
 import { gramMatrices } from './gram-observer'
 import type { BlockOptions, BlockPlan } from './plan'
 import { spec } from './spec'
 
 export interface Assignment {
   readonly weight: BlockWeight
-  readonly algorithm: BlockAlgorithm
+  readonly method: BlockMethod
   readonly note?: Note
-}
-
-export interface AssignmentRules {
-  readonly options: BlockOptions
-  readonly bitsOf: (weight: BlockWeight) => BlockBits
 }
 
 /** `model` is the one that was planned. Throws `recipe/needs-calibration` where GPTQ has no samples. */
 export async function* assignAlgorithms(
   model: Model,
   { weights }: BlockPlan,
-  { options, bitsOf }: AssignmentRules,
+  options: BlockOptions,
   context: PassContext,
 ): AsyncGenerator<Assignment> {
   const { algorithm, format } = options
-  const choose = (weight: BlockWeight, name: DataFreeAlgorithm): BlockAlgorithm =>
-    chooseAlgorithm({ algorithm: name, format }, weight.role, bitsOf(weight))
   if (algorithm !== 'gptq') {
-    for (const weight of weights) yield { weight, algorithm: choose(weight, algorithm) }
+    for (const weight of weights) yield { weight, method: { algorithm, format, role: weight.role } }
     return
   }
   const byInput = groupByInput(weights, new Set(model.graph.nodes))
   for (const weight of byInput.get(undefined) ?? []) {
-    yield { weight, algorithm: choose(weight, 'rtn'), note: unseen(weight) }
+    yield { weight, method: { algorithm: 'rtn', format, role: weight.role }, note: unseen(weight) }
   }
   byInput.delete(undefined)
   yield* withSamples(model, byInput, options, context)
@@ -69,11 +61,11 @@ async function* withSamples(
     for (const [input, gram] of grams) {
       const sharing = byInput.get(input) ?? []
       const factor = factorGram(gram, sharing[0]?.k ?? 0, options)
-      const algorithm = gptq(factor, options)
+      const method: BlockMethod = { algorithm: 'gptq', factor, gridMse: options.gridMse }
       for (const weight of sharing) {
         yield factor.damping > options.damping
-          ? { weight, algorithm, note: moreDamping(weight, factor) }
-          : { weight, algorithm }
+          ? { weight, method, note: moreDamping(weight, factor) }
+          : { weight, method }
       }
     }
   }

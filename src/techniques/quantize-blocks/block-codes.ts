@@ -3,20 +3,23 @@
 
 export type BlockBits = 2 | 4 | 8
 
+export interface BlockGrid {
+  readonly bits: BlockBits
+  /** The last block of a row may be shorter. */
+  readonly blockSize: number
+  readonly symmetric: boolean
+}
+
 /**
  * Some output channels of one weight, each a row of its K inputs: the layout of MatMulNBits. A large weight comes in panels of rows, so
- * `n` may be less than the N of the weight; each row is whole. The arrays are only lent: they are reused for the next panel.
+ * `n` may be less than the N of the weight; each row is whole. `rows` are only lent: they are reused for the next panel.
  */
-export interface BlockRequest {
+export interface BlockRequest extends BlockGrid {
   /** n × k, row-major, float32 values. */
   readonly rows: Float32Array
   readonly n: number
   readonly k: number
-  /** The last block of a row may be shorter. */
-  readonly blockSize: number
-  readonly bits: BlockBits
-  readonly symmetric: boolean
-  /** At least n · k bytes where codes may be put: spares the fast algorithms a new array for each panel. */
+  /** At least n · k bytes where codes may be put: spares the fast algorithms a new array. */
   readonly room?: Uint8Array
   /**
    * Where codes of 4 bits may be put two a byte, the lower half first, as the file wants them: n · k / 2 bytes, given only where blocks are

@@ -21,7 +21,14 @@ export interface BlockWeight {
 
 /** Fills `into` with the rows from `first` on, k float32 values each, as many as fit. */
 export function readRows({ tensor, n, k, layout }: BlockWeight, first: number, into: Float32Array): void {
-  const bytes = tensorBytes(tensor)
+  readStoredRows({ bytes: tensorBytes(tensor), n, k, layout }, first, into)
+}
+
+interface StoredRows extends Pick<BlockWeight, 'n' | 'k' | 'layout'> {
+  readonly bytes: Uint8Array
+}
+
+export function readStoredRows({ bytes, n, k, layout }: StoredRows, first: number, into: Float32Array): void {
   if (layout === 'rows') {
     bytesOf(into).set(bytes.subarray(4 * first * k, 4 * first * k + into.byteLength))
     return

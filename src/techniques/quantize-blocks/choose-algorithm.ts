@@ -1,7 +1,8 @@
-// Which arithmetic turns a weight into codes, where no samples are needed for it.
+// Which arithmetic turns a weight into codes. A method is that choice as data, which a worker understands too.
 
 import type { BlockAlgorithm } from './block-codes'
 import type { WeightRole } from './block-weight'
+import { gptq, type GptqFactor, type GptqOptions } from './gptq'
 import { hqq } from './hqq'
 import { incRounding } from './inc-rounding'
 import { kQuant } from './k-quant'
@@ -10,27 +11,41 @@ import type { BlockOptions } from './plan'
 import { roundToNearest, roundToNearestQdq } from './round-to-nearest'
 import { roundTable } from './table-rounding'
 
-export type DataFreeAlgorithm = Exclude<BlockOptions['algorithm'], 'gptq'>
+/** Needs nothing but the weight. */
+export interface DataFreeMethod {
+  readonly algorithm: Exclude<BlockOptions['algorithm'], 'gptq'>
+  readonly format: BlockOptions['format']
+  readonly role: WeightRole
+}
 
-/** Algorithms that need nothing but the weight. `bits` are those of this weight. */
-export function chooseAlgorithm(
-  { algorithm, format }: { readonly algorithm: DataFreeAlgorithm; readonly format: BlockOptions['format'] },
-  role: WeightRole,
-  bits: number,
-): BlockAlgorithm {
-  switch (algorithm) {
+export interface GptqMethod extends Pick<GptqOptions, 'gridMse'> {
+  readonly algorithm: 'gptq'
+  readonly factor: GptqFactor
+}
+
+export type BlockMethod = DataFreeMethod | GptqMethod
+
+/** `bits` are those of the weight. */
+export function chooseAlgorithm(method: BlockMethod, bits: number): BlockAlgorithm {
+  switch (method.algorithm) {
     case 'rtn':
-      // The reference rounds each kind of weight in its own way.
-      if (role === 'table') return roundTable
-      if (format === 'matmul-nbits') return roundToNearest
-      return bits === 8 ? linearBlocks : roundToNearestQdq
+      return chooseRounding(method, bits)
     case 'rtn-inc':
       return incRounding
     case 'k-quant':
       return kQuant
     case 'hqq':
       return hqq
+    case 'gptq':
+      return gptq(method.factor, method)
     default:
-      return algorithm satisfies never
+      return method satisfies never
   }
+}
+
+/** The reference rounds each kind of weight in its own way. */
+function chooseRounding({ role, format }: DataFreeMethod, bits: number): BlockAlgorithm {
+  if (role === 'table') return roundTable
+  if (format === 'matmul-nbits') return roundToNearest
+  return bits === 8 ? linearBlocks : roundToNearestQdq
 }

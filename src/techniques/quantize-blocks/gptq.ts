@@ -60,7 +60,7 @@ function descending(diagonal: Float64Array): Uint32Array {
 }
 
 function damped(gram: Float64Array, k: number, order: Uint32Array | undefined, added: number): Float64Array {
-  const h = new Float64Array(k * k)
+  const h = sharedFloats(k * k)
   for (let i = 0; i < k; i++) {
     const from = (order ? (order[i] as number) : i) * k
     if (order) for (let j = 0; j < k; j++) h[i * k + j] = gram[from + (order[j] as number)] as number
@@ -70,6 +70,12 @@ function damped(gram: Float64Array, k: number, order: Uint32Array | undefined, a
   }
   return h
 }
+
+/** In memory that threads may share, where there is such memory. */
+const sharedFloats = (count: number): Float64Array =>
+  typeof SharedArrayBuffer === 'undefined'
+    ? new Float64Array(count)
+    : new Float64Array(new SharedArrayBuffer(count * Float64Array.BYTES_PER_ELEMENT))
 
 /** Channels that take over errors one by one; those behind them take a whole block of errors at once ("lazy batch", section 3.3). */
 const LAZY = 128

@@ -5,10 +5,9 @@
 import type { Model } from '../../core/model/model'
 import type { PassContext } from '../../core/pass/pass-context'
 import type { Note } from '../../core/pass/technique'
-import { blockCount, type BlockBits, type BlockRequest } from './block-codes'
+import { blockCount, type BlockBits, type BlockGrid, type BlockRequest } from './block-codes'
 import { readRows, type BlockWeight } from './block-weight'
 import { channelEnergies, type Samples, type WatchedValue } from './gram-observer'
-import type { BlockGrid } from './pack-weight'
 import { roundToNearest } from './round-to-nearest'
 
 /** A matrix whose bits may be chosen, and the value that it is multiplied with where calibration can see that. */

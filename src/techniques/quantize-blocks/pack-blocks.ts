@@ -43,7 +43,8 @@ export function packZeroPoints(target: Uint8Array, zeroPoints: Uint8Array, panel
   }
 }
 
-function packRun(target: Uint8Array, start: number, run: Uint8Array, bits: BlockBits): void {
+/** Codes of one byte each, from byte `start` on, lower bits first. */
+export function packRun(target: Uint8Array, start: number, run: Uint8Array, bits: BlockBits): void {
   if (bits === 8) target.set(run, start)
   else if (bits === 4) packNibbles(target, start, run)
   else packPairsOfBits(target, start, run)

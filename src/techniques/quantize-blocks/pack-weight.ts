@@ -1,19 +1,17 @@
-// One weight → packed codes, scales and zero points, panel by panel: besides the file only the results and one panel take memory.
+// One weight → packed codes, scales and zero points, panel by panel: besides the file only the results and the panels in hand take memory.
+// Panels are always cut at the same places, so the result does not depend on who rounds them.
 
-import { makeTensor, type Tensor } from '../../core/model/tensor'
+import { makeTensor, tensorBytes, type Tensor } from '../../core/model/tensor'
 import type { PassContext } from '../../core/pass/pass-context'
-import { blockCount, type BlockAlgorithm, type BlockBits } from './block-codes'
-import { readRows, type BlockWeight } from './block-weight'
+import { inOrder } from '../../core/tasks/in-order'
+import { blockCount, type BlockCodes, type BlockGrid } from './block-codes'
+import type { BlockWeight } from './block-weight'
+import type { BlockMethod } from './choose-algorithm'
 import { elementOrder, packBlobs, packElements, packZeroPoints, placeScales, type Panel } from './pack-blocks'
+import { roundBlocksTask, type BlockRows } from './round-blocks-task'
 
 /** `blobs`: as MatMulNBits reads them. `elements`: a tensor of the weight's shape, for DequantizeLinear and GatherBlockQuantized. */
 export type PackedForm = 'blobs' | 'elements'
-
-export interface BlockGrid {
-  readonly bits: BlockBits
-  readonly blockSize: number
-  readonly symmetric: boolean
-}
 
 /** The tensors have no names yet. */
 export interface PackedWeight extends BlockGrid {
@@ -28,30 +26,34 @@ export interface PackedWeight extends BlockGrid {
 const PANEL_VALUES = 131_072
 /** Values after which a cancel is heard. */
 const VALUES_PER_CHECKPOINT = 2 ** 20
+/** Below this a message to a worker takes longer than the work. */
+const SMALLEST_FOR_WORKERS = 2 ** 16
 
 /** Undefined where the weight holds NaN or infinity. */
 export async function packWeight(
   weight: BlockWeight,
   grid: BlockGrid,
   form: PackedForm,
-  algorithm: BlockAlgorithm,
-  { checkpoint }: Pick<PassContext, 'checkpoint'>,
+  method: BlockMethod,
+  { checkpoint, tasks }: Pick<PassContext, 'checkpoint' | 'tasks'>,
 ): Promise<PackedWeight | undefined> {
   const { n, k } = weight
   const packer = form === 'blobs' ? new BlobPacker(weight, grid) : new ElementPacker(weight, grid)
-  const panelRows = Math.min(n, Math.max(1, Math.floor(PANEL_VALUES / k)))
-  const values = new Float32Array(panelRows * k)
-  const room = new Uint8Array(panelRows * k)
+  const port = n * k >= SMALLEST_FOR_WORKERS && mayCross(method) ? tasks : undefined
+  const panels = cutPanels(weight, grid)
+  const room = new Uint8Array(port ? 0 : (panels[0]?.rows ?? 0) * k)
+  const round = async (panel: Panel): Promise<BlockCodes | undefined> => {
+    const packed = packer.packedPlace(panel)
+    const codes = packed ?? (port ? new Uint8Array(panel.rows * k) : room.subarray(0, panel.rows * k))
+    const input = { ...storedRows(weight, panel), ...grid, method, target: codes, isPacked: packed !== undefined }
+    const found = port ? await port.run(roundBlocksTask, input) : roundBlocksTask.run(input)
+    return found && { ...found, codes }
+  }
   let sinceCheckpoint = 0
-  for (let firstRow = 0; firstRow < n; firstRow += panelRows) {
-    const count = Math.min(panelRows, n - firstRow)
-    const rows = values.subarray(0, count * k)
-    readRows(weight, firstRow, rows)
-    const nibbles = packer.nibbles(firstRow, count)
-    const result = algorithm({ ...grid, rows, n: count, k, room, nibbles })
+  for await (const [panel, result] of inOrder(panels, port?.depth ?? 1, round)) {
     if (!result) return undefined
-    packer.add({ firstRow, rows: count, k, blocks: blockCount({ k, ...grid }) }, result, nibbles)
-    sinceCheckpoint += rows.length
+    packer.add(panel, result)
+    sinceCheckpoint += panel.rows * k
     if (sinceCheckpoint < VALUES_PER_CHECKPOINT) continue
     sinceCheckpoint = 0
     await checkpoint()
@@ -59,7 +61,28 @@ export async function packWeight(
   return packer.finish()
 }
 
-type Codes = NonNullable<ReturnType<BlockAlgorithm>>
+/** The factor of GPTQ is too large for a copy with each panel: threads have to share its memory. */
+const mayCross = (method: BlockMethod): boolean =>
+  method.algorithm !== 'gptq' || !(method.factor.upper.buffer instanceof ArrayBuffer)
+
+function cutPanels({ n, k }: BlockWeight, { blockSize }: BlockGrid): readonly Panel[] {
+  const rows = Math.min(n, Math.max(1, Math.floor(PANEL_VALUES / k)))
+  const blocks = blockCount({ k, blockSize })
+  return Array.from({ length: Math.ceil(n / rows) }, (_, i) => {
+    const firstRow = i * rows
+    return { firstRow, rows: Math.min(rows, n - firstRow), k, blocks }
+  })
+}
+
+function storedRows(
+  { tensor, n, k, layout }: BlockWeight,
+  { firstRow, rows }: Panel,
+): Pick<BlockRows, 'bytes' | 'runs' | 'n' | 'k'> {
+  const bytes = tensorBytes(tensor)
+  if (layout === 'rows') return { bytes: bytes.subarray(4 * firstRow * k, 4 * (firstRow + rows) * k), n: rows, k }
+  const runs = { count: k, length: 4 * rows, distance: 4 * n }
+  return { bytes: bytes.subarray(4 * firstRow, 4 * (firstRow + (k - 1) * n + rows)), runs, n: rows, k }
+}
 
 class BlobPacker {
   readonly #grid: BlockGrid
@@ -83,16 +106,16 @@ class BlobPacker {
     return (this.#blocks * this.#grid.blockSize * this.#grid.bits) / 8
   }
 
-  /** The place of some rows, where an algorithm may write their codes itself. */
-  nibbles(firstRow: number, rows: number): Uint8Array | undefined {
+  /** The place of some rows in the result, where their codes may be written packed: there is nothing between them. */
+  packedPlace({ firstRow, rows }: Panel): Uint8Array | undefined {
     const { bits, blockSize } = this.#grid
     if (bits !== 4 || this.#k % blockSize !== 0) return undefined
     return this.#codes.subarray(firstRow * this.#rowBytes, (firstRow + rows) * this.#rowBytes)
   }
 
-  add(panel: Panel, result: Codes, nibbles: Uint8Array | undefined): void {
+  add(panel: Panel, result: BlockCodes): void {
     const { bits } = this.#grid
-    if (result.codes !== nibbles) packBlobs(this.#codes, result, panel, this.#rowBytes, bits)
+    if (!this.packedPlace(panel)) packBlobs(this.#codes, result, panel, this.#rowBytes, bits)
     this.#scales.set(result.scales, panel.firstRow * this.#blocks)
     if (!result.zeroPoints) return
     this.#zeroPoints ??= new Uint8Array(this.#n * Math.ceil((this.#blocks * bits) / 8))
@@ -134,11 +157,11 @@ class ElementPacker {
   }
 
   /** Elements lie in the order of the weight, which is not that of rows. */
-  nibbles(): undefined {
+  packedPlace(): undefined {
     return undefined
   }
 
-  add(panel: Panel, result: Codes): void {
+  add(panel: Panel, result: BlockCodes): void {
     const { n, k, layout } = this.#weight
     const flip = result.zeroPoints ? 0 : 2 ** (this.#bits - 1)
     const perBlock = elementOrder(layout, n, this.#blocks)

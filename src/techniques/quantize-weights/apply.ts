@@ -11,7 +11,7 @@ import { raiseOpset } from '../../core/onnx/raise-opset'
 import type { Apply, Note, SessionOptions } from '../../core/pass/technique'
 import { inOrder } from '../../core/tasks/in-order'
 import { quantizeWeightWith } from '../../core/tasks/quantize-weight-with'
-import type { TaskPort } from '../../core/tasks/tasks'
+import type { TaskPort } from '../../core/tasks/task'
 import { isCandidate, planWeights, type PlannedWeight, type WeightOptions } from './plan'
 import { spec } from './spec'
 
