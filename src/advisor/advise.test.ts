@@ -66,6 +66,23 @@ describe('which candidates are raced', () => {
     expect(named(ask(CONVOLUTIONS), 'int8-static')).toBeDefined()
   })
 
+  it('computes in integer operators with fixed ranges where convolutions carry the work and samples are at hand', () => {
+    const advice = ask(CONVOLUTIONS)
+    expect(advice.candidates.map(({ name }) => name)).toEqual([
+      'int8-static',
+      'int8-integer',
+      'int8-dynamic',
+      'int8-weights',
+    ])
+    expect(named(advice, 'int8-integer')?.expectedRatio).toBeCloseTo(0.7 * 0.3 + 0.3 * 0.5, 12)
+    expect(named(advice, 'int8-integer')?.why).toMatch(/rounds its input only/)
+    expect(lastOptions(advice, 'int8-integer')).toMatchObject({ activationRanges: 'static' })
+    expect(dropped(ask(CONVOLUTIONS, { hasSamples: false }), 'int8-integer')).toMatch(/samples/)
+    const half = (conv3x3: number) => named(ask(workload({ conv3x3, matmul: 1000 - conv3x3 })), 'int8-integer')
+    expect(half(500)).toBeDefined()
+    expect(half(499)).toBeUndefined()
+  })
+
   it('tries depthwise convolutions in integers only where the probe does not speak against it', () => {
     const mobile = workload({ conv1x1: 500, depthwise: 500 })
     expect(dropped(ask(mobile), 'int8-static-depthwise')).toMatch(/slower/)

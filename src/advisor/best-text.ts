@@ -36,6 +36,8 @@ export const planWhy = {
     const rest = kept.length > 0 ? `; ${kept.join(' and ')} stay in float` : ''
     return `Convolutions and products in integers, ${activationType} activations${rest}.`
   },
+  integer:
+    'Integer convolutions with float results between them: each layer rounds its input only, with ranges that samples fixed.',
   dynamic: 'Integers without any data: ranges are measured while the model runs.',
   byteWeights: 'A quarter of the size; weights become float again when the file is opened, so the speed should stay.',
   fourBitBlocks: 'An eighth of the matrices’ size, computed with directly where the engine can.',

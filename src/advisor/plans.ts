@@ -13,6 +13,7 @@ import { hasLayers, type Workload } from './workload'
 type PlanName =
   | 'int8-static'
   | 'int8-static-depthwise'
+  | 'int8-integer'
   | 'int8-dynamic'
   | 'int8-weights'
   | 'int8-blocks'
@@ -54,6 +55,9 @@ const HALF = 0.5
 /** Less of the time than this makes no difference to a network. */
 export const SMALLEST_SHARE = 0.02
 
+/** From this share of the time on, dense convolutions carry a network. */
+const CONVOLUTIONS_CARRY = 0.5
+
 const DENSE = ['conv3x3', 'conv1x1', 'matvec', 'matmul'] as const satisfies readonly ProbeOperator[]
 const MATRICES = ['matvec', 'matmul'] as const satisfies readonly ProbeOperator[]
 
@@ -65,6 +69,7 @@ export function plansFor(goal: Goal, workload: Workload, table: ProbeTable | und
       return [
         planner.static(false),
         planner.static(true),
+        planner.integer(),
         planner.dynamic(),
         planner.float16(),
         planner.fourBitBlocks(SMALLEST_SHARE),
@@ -104,10 +109,24 @@ class Planner {
     })
   }
 
-  /** Its products are those of static quantization, with ranges measured on the way: the same column of the probe stands for it. */
+  /** What dynamic quantization computes without measuring anything: of no use where convolutions are the smaller part. */
+  integer(): Plan {
+    const { isLeft, formats } = this.#integerProducts()
+    const shares = workShares(this.workload, this.table)
+    return this.#plan({
+      name: 'int8-integer',
+      label: 'int8, integer operators, calibrated',
+      steps: presetSteps('int8-integer', this.#leftOut(isLeft)),
+      formats,
+      sizes: { layers: BYTE, embeddings: BYTE },
+      needs: 'samples',
+      isOfUse: shares.conv3x3 + shares.conv1x1 >= CONVOLUTIONS_CARRY,
+      why: planWhy.integer,
+    })
+  }
+
   dynamic(): Plan {
-    const isLeft = this.#leavesVectors('u8s8')
-    const formats = formatsOf(isLeft ? without(DENSE, 'matvec') : DENSE, 'u8s8')
+    const { isLeft, formats } = this.#integerProducts()
     return this.#plan({
       name: 'int8-dynamic',
       label: 'int8, ranges measured on the way',
@@ -214,6 +233,12 @@ class Planner {
     readonly needs?: Plan['needs']
   }): Plan {
     return { ...rest, formats, needs, expectedSizeRatio: sizeRatio(this.workload, formats, sizes) }
+  }
+
+  /** Products of uint8 activations outside QDQ form: the same column of the probe stands for them. */
+  #integerProducts(): { readonly isLeft: boolean; readonly formats: Formats } {
+    const isLeft = this.#leavesVectors('u8s8')
+    return { isLeft, formats: formatsOf(isLeft ? without(DENSE, 'matvec') : DENSE, 'u8s8') }
   }
 
   #has(formats: Formats): boolean {

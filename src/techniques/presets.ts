@@ -36,6 +36,12 @@ export const presets = {
       'Integer weights and activations, ranges measured on real data. A quarter of the size, often the fastest on CPUs.',
     steps: [...prepare, { technique: 'quantize-static', options: { activationType: 'uint8' } }],
   },
+  'int8-integer': {
+    label: 'int8, integer operators',
+    summary:
+      'Integer products with float results between them, ranges measured on real data. Often the fastest for convolutions in WASM.',
+    steps: [...prepare, { technique: 'quantize-dynamic', options: { activationRanges: 'static' } }],
+  },
   'int8-dynamic': {
     label: 'int8, no data needed',
     summary: 'Integer weights; the ranges of activations are measured while the model runs. Good for transformers.',

@@ -60,7 +60,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/· preset /, 'Presets'],
   [/· static as the toolkit/, 'Static quantization, placed as onnxruntime.quantization does'],
   [/· static/, 'Static quantization, what ONNX Runtime fuses'],
-  [/· dynamic/, 'Dynamic quantization'],
+  [/· (dynamic|integer operators)/, 'Integer operators, with dynamic and with static ranges'],
   [/weights per (channel|tensor)$/, '8-bit weights'],
   [/MatMulNBits|GatherBlockQuantized|-bit DequantizeLinear/, 'Weights in blocks'],
   [/float16/, 'float16'],

@@ -77,10 +77,15 @@ class Counter {
   #use(node: Node, names: Names): void {
     const found = node.inputs.map((name) => (name === '' ? undefined : lookUp(name, names)))
     found.forEach((entry, input) => {
-      const partner = found.length === 2 ? found[1 - input]?.producer : undefined
+      const partner = found.length === 2 ? uncast(found[1 - input]?.producer, names) : undefined
       entry?.constant?.uses.push({ node, input, partner })
     })
   }
+}
+
+/** What makes the numbers that a Cast only turns into another type. */
+function uncast(producer: Node | undefined, names: Names): Node | undefined {
+  return producer?.opType === 'Cast' ? lookUp(producer.inputs[0] ?? '', names)?.producer : producer
 }
 
 function lookUp(name: string, names: Names | undefined) {

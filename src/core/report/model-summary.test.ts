@@ -120,6 +120,25 @@ describe('quantized weights count as parameters, scales and zero points do not',
     expect(summary.macs).toBe(32)
   })
 
+  test('in integer operators with static ranges, where the sums are multiplied by a constant', () => {
+    const summary = summarize({
+      inputs: input,
+      initializers: {
+        ...{ q: zeros('int8', [8, 4]), s: zeros('float32', [4]), z: zeros('int8', []), b: zeros('float32', [4]) },
+        ...{ xs: zeros('float32', []), xz: zeros('uint8', []) },
+      },
+      nodes: [
+        node('QuantizeLinear', ['x', 'xs', 'xz'], ['xq']),
+        node('MatMulInteger', ['xq', 'q', 'xz', 'z'], ['m']),
+        node('Cast', ['m'], ['f'], { to: 1 }),
+        node('Mul', ['f', 's'], ['p']),
+        node('Add', ['p', 'b'], ['y']),
+      ],
+    })
+    expect(summary.parameters).toBe(32 + 4)
+    expect(summary.macs).toBe(32)
+  })
+
   test('packed four bits to a nibble, counted by their logical size', () => {
     const summary = summarize({
       inputs: { x: ['float32', [5, 60]] },

@@ -10,7 +10,7 @@ export interface ConstantUse {
   readonly node: Node
   /** Position among the node's inputs. */
   readonly input: number
-  /** Of a node with two inputs: what makes the other one. */
+  /** Of a node with two inputs: what makes the other one, before it is cast to another type. */
   readonly partner: Node | undefined
 }
 
@@ -60,6 +60,8 @@ const SETTINGS: ReadonlyMap<string, readonly number[]> = new Map([
   ['Upsample', [1]],
 ])
 
+const MAKES_SCALED: ReadonlySet<string> = new Set(['ConvInteger', 'DynamicQuantizeLinear', 'MatMulInteger'])
+
 /** The node computes on integer weights: the model has been quantized already. */
 export const isQuantizedOp = (node: Node): boolean =>
   node.opType !== 'QuantizeLinear' && QUANTIZED.has(node.opType) && ['', 'com.microsoft'].includes(node.domain)
@@ -74,8 +76,8 @@ export function parametersIn(tensor: Tensor, uses: readonly ConstantUse[]): numb
 function isSetting({ node, input, partner }: ConstantUse): boolean {
   if (QUANTIZED.get(node.opType)?.parameters.includes(input)) return true
   if (SETTINGS.get(node.opType)?.includes(input)) return true
-  // Dynamic quantization multiplies the weight's scale by the activation's, which is made at run time.
-  return node.opType === 'Mul' && partner?.opType === 'DynamicQuantizeLinear'
+  // Integer sums are multiplied by the product of both scales. With dynamic ranges that of the activation is made at run time.
+  return node.opType === 'Mul' && partner !== undefined && MAKES_SCALED.has(partner.opType)
 }
 
 function integerParameters(tensor: Tensor, { node, input }: ConstantUse): number {

@@ -3,6 +3,8 @@
 export interface ReferenceForm {
   readonly weightType: 'int8' | 'uint8'
   readonly granularity: 'channel' | 'tensor'
+  /** Fixed range of `x`; absent: its own. */
+  readonly range?: readonly [min: number, max: number]
 }
 
 type Matrix = readonly (readonly number[])[]
@@ -15,9 +17,9 @@ interface Quantized {
 }
 
 /** `x` · `w` as the sum over k of (xq − x_zero)(wq − w_zero), times x_scale · w_scale. */
-export function integerProduct(x: Matrix, w: Matrix, { weightType, granularity }: ReferenceForm): number[][] {
+export function integerProduct(x: Matrix, w: Matrix, { weightType, granularity, range }: ReferenceForm): number[][] {
   const columns = w[0]?.length ?? 0
-  const wide = params(x.flat(), 'uint8')
+  const wide = range ? fixedParams(range) : params(x.flat(), 'uint8')
   const xq = x.map((row) => row.map((value) => toInteger(value, wide, 'uint8') - wide.zeroPoint))
   const perColumn = Array.from({ length: columns }, (_, column) =>
     params(granularity === 'channel' ? w.map((row) => row[column] as number) : w.flat(), weightType),
@@ -43,6 +45,22 @@ export function integerProduct(x: Matrix, w: Matrix, { weightType, granularity }
 export function quantizeLikeEngine(x: readonly number[]): Params & { readonly q: readonly number[] } {
   const wide = params(x, 'uint8')
   return { q: x.map((value) => toInteger(Math.fround(value), wide, 'uint8')), ...wide }
+}
+
+/** QuantizeLinear (ONNX opset 10) of a vector of float32 values with the scale and zero point of a fixed range. */
+export function quantizeWithin(
+  x: readonly number[],
+  range: readonly [number, number],
+): ReturnType<typeof quantizeLikeEngine> {
+  const wide = fixedParams(range)
+  return { q: x.map((value) => toInteger(Math.fround(value), wide, 'uint8')), ...wide }
+}
+
+/** As the toolkit does it: the zero point comes from the scale before it is rounded to float32. */
+function fixedParams([min, max]: readonly [number, number]): Params {
+  const low = Math.min(0, min)
+  const scale = Math.fround(Math.max(0, max) - low) / 255 || 1
+  return { scale: Math.fround(scale), zeroPoint: tiesToEven(0 - low / scale) }
 }
 
 interface Params {
