@@ -1,4 +1,5 @@
-// Two threads over weights against one, by the clock: it needs a quiet machine with two cores.
+// Two threads over weights against one, by the clock: it needs two cores that nobody else uses. Of many runs in turn the fastest of each
+// kind count: virtual machines lend a core, or half of one, to others for moments, and two threads must be spared by that at once.
 
 import { availableParallelism } from 'node:os'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -10,7 +11,6 @@ import { quantizeWeightWith } from '../../src/core/tasks/quantize-weight-with'
 import type { TaskPort } from '../../src/core/tasks/task'
 import { REPOSITORY } from '../../tools/scripts/build-when-stale.mjs'
 import { buildLathe } from '../cli/run-lathe'
-import { medianTimes } from '../fixtures/median-times'
 
 describe.runIf(availableParallelism() >= 2)('two threads over 128 MB of weights', () => {
   const WIDTH = 1024
@@ -21,12 +21,28 @@ describe.runIf(availableParallelism() >= 2)('two threads over 128 MB of weights'
   })
   const NAMES = { quantized: 'q', scale: 's', zeroPoint: 'z' }
 
-  async function quantizeAll(axis: number, tasks?: TaskPort): Promise<number> {
+  async function quantizeAll(axis: number, tasks?: TaskPort): Promise<void> {
     const start = (weight: Tensor) =>
       quantizeWeightWith(tasks, weight, { dtype: 'int8', axis, isSymmetric: true }, NAMES)
-    let done = 0
-    for await (const [, result] of inOrder(weights, tasks?.depth ?? 1, start)) if (result) done++
-    return done
+    const results: unknown[] = []
+    for await (const [, result] of inOrder(weights, tasks?.depth ?? 1, start)) results.push(result)
+    if (!results.every(Boolean)) throw new Error('A weight was not quantized.')
+  }
+
+  const ROUNDS = 25
+
+  /** Milliseconds of the fastest run by one thread over that by two. */
+  async function speedUp(axis: number, pool: TaskPort): Promise<number> {
+    const fastest = { one: Infinity, two: Infinity }
+    for (let round = 0; round < ROUNDS; round++) {
+      const start = performance.now()
+      await quantizeAll(axis)
+      const middle = performance.now()
+      await quantizeAll(axis, pool)
+      fastest.one = Math.min(fastest.one, middle - start)
+      fastest.two = Math.min(fastest.two, performance.now() - middle)
+    }
+    return fastest.one / fastest.two
   }
 
   beforeAll(buildLathe)
@@ -35,15 +51,9 @@ describe.runIf(availableParallelism() >= 2)('two threads over 128 MB of weights'
     // The size of a model that affords one worker beside this thread.
     const pool = openTaskPool(REPOSITORY, 600e6)
     if (!pool) throw new Error('The machine has too little memory for a worker.')
-    const times = await medianTimes(() => performance.now(), {
-      rowsByOne: () => quantizeAll(0),
-      rowsByTwo: () => quantizeAll(0, pool),
-      columnsByOne: () => quantizeAll(1),
-      columnsByTwo: () => quantizeAll(1, pool),
-    })
+    const rows = await speedUp(0, pool)
+    const columns = await speedUp(1, pool)
     pool.end()
-    const rows = times.rowsByOne / times.rowsByTwo
-    const columns = times.columnsByOne / times.columnsByTwo
     console.log(`two threads: rows ${rows}, columns ${columns} times as fast`)
     expect(rows).toBeGreaterThanOrEqual(1.7)
     expect(columns).toBeGreaterThanOrEqual(1.7)

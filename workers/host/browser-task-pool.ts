@@ -6,7 +6,9 @@ import { TaskPool, type TaskWorker } from './task-pool'
 
 /** Undefined where one thread does better. `memoryGiB`: what the browser says of the device. */
 export function openTaskPool(modelBytes: number): TaskPool | undefined {
-  const { hardwareConcurrency, deviceMemory } = navigator as WorkerNavigator & { readonly deviceMemory?: number }
+  const { hardwareConcurrency, deviceMemory } = navigator as NavigatorConcurrentHardware & {
+    readonly deviceMemory?: number
+  }
   const threads = poolSize(hardwareConcurrency, deviceMemory, modelBytes)
   return threads > 1 ? new TaskPool(threads - 1, spawn, nextTurn) : undefined
 }

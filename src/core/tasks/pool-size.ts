@@ -5,7 +5,7 @@ const MOST_THREADS = 4
 const GIB_PER_THREAD = 2
 /** Where the machine does not tell, as Safari and Firefox: a phone of some years ago. */
 const UNKNOWN_GIB = 4
-/** A worker takes about 20 MB: a twenty-fifth of this, which leaves the peak below 1.35 times the file. Smaller models take a second anyway. */
+/** A worker takes about 25 MB: a twentieth of this, which leaves the peak below 1.35 times the file. Smaller models take a second anyway. */
 const BYTES_PER_WORKER = 500e6
 
 /** 1…4. `modelBytes`: size of the file. */

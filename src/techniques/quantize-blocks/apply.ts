@@ -15,7 +15,7 @@ import { assignAlgorithms, watchedInput, type Assignment } from './assign-algori
 import type { BlockBits, BlockGrid } from './block-codes'
 import type { BlockWeight } from './block-weight'
 import { shareBits, type SharedBits } from './mixed-bits'
-import { packWeight, type PackedWeight } from './pack-weight'
+import { CodeRoom, packWeight, type PackedWeight } from './pack-weight'
 import { planBlocks, type BlockOptions, type BlockPlan } from './plan'
 import { spec } from './spec'
 import { NodeWriter, type Stored } from './write-nodes'
@@ -85,11 +85,12 @@ async function storeAll(
     blockSize: Number(options.blockSize),
     symmetric: options.symmetric,
   })
+  const host = { ...context, room: new CodeRoom() }
   const pack = async ({ weight, method }: Assignment): Promise<PackedWeight | undefined> => {
     await context.checkpoint()
     context.progress(done / total, weight.tensor.name)
     const form = options.format === 'matmul-nbits' && weight.role === 'matrix' ? 'blobs' : 'elements'
-    return packWeight(weight, gridFor(weight), form, method, context)
+    return packWeight(weight, gridFor(weight), form, method, host)
   }
   const watching = { ...context, progress: (_: number, what: string): void => context.progress(done / total, what) }
   const assignments = assignAlgorithms(model, plan, options, watching)

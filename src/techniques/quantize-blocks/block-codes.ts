@@ -19,7 +19,7 @@ export interface BlockRequest extends BlockGrid {
   readonly rows: Float32Array
   readonly n: number
   readonly k: number
-  /** At least n · k bytes where codes may be put: spares the fast algorithms a new array. */
+  /** At least n · k bytes where codes may be put: spares a new array. */
   readonly room?: Uint8Array
   /**
    * Where codes of 4 bits may be put two a byte, the lower half first, as the file wants them: n · k / 2 bytes, given only where blocks are
@@ -42,3 +42,7 @@ export interface BlockCodes {
 export type BlockAlgorithm = (request: BlockRequest) => BlockCodes | undefined
 
 export const blockCount = ({ k, blockSize }: Pick<BlockRequest, 'k' | 'blockSize'>): number => Math.ceil(k / blockSize)
+
+/** A byte for each code. */
+export const roomFor = ({ room, rows }: BlockRequest): Uint8Array =>
+  room?.subarray(0, rows.length) ?? new Uint8Array(rows.length)

@@ -4,7 +4,7 @@
 
 import { LabError } from '../../core/errors/lab-error'
 import { upperCholeskyOfInverse } from '../../core/numeric/linear-algebra'
-import { blockCount, type BlockAlgorithm, type BlockRequest } from './block-codes'
+import { blockCount, roomFor, type BlockAlgorithm, type BlockRequest } from './block-codes'
 import { areFinite } from './block-weight'
 import { chooseGrid, nearestCode, type GridRules } from './gptq-grid'
 
@@ -91,14 +91,14 @@ const TILE = 256
 export const gptq =
   (factor: GptqFactor, { gridMse }: Pick<GptqOptions, 'gridMse'>): BlockAlgorithm =>
   (request) => {
-    const { rows, n, k, bits, symmetric } = request
+    const { rows, n, bits, symmetric } = request
     if (!areFinite(rows)) return undefined
     const blocks = n * blockCount(request)
     const rounding: Rounding = {
       request,
       factor,
       rules: { maxCode: 2 ** bits - 1, symmetric, gridMse },
-      codes: new Uint8Array(n * k),
+      codes: roomFor(request),
       scales: new Float32Array(blocks),
       zeroPoints: new Uint8Array(blocks),
     }

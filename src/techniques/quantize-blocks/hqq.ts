@@ -4,7 +4,7 @@
 // The plain grid from the smallest to the largest value is a candidate too, as values of one sign ask for a zero point outside the codes.
 
 import { roundHalfEven } from '../../core/numeric/rounding'
-import { blockCount, type BlockAlgorithm, type BlockBits } from './block-codes'
+import { blockCount, roomFor, type BlockAlgorithm, type BlockBits } from './block-codes'
 import { rangeOf } from './block-range'
 
 const ITERATIONS = 20
@@ -18,7 +18,7 @@ const REFITS = 4
 export const hqq: BlockAlgorithm = (request) => {
   const { rows, n, k, blockSize, bits } = request
   const blocks = blockCount(request)
-  const codes = new Uint8Array(n * k)
+  const codes = roomFor(request)
   const scales = new Float32Array(n * blocks)
   const zeroPoints = new Uint8Array(n * blocks)
   for (let block = 0; block < scales.length; block++) {

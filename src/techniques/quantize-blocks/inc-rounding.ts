@@ -4,13 +4,13 @@
 // reaches to zero.
 
 import { roundHalfEven } from '../../core/numeric/rounding'
-import { blockCount, type BlockAlgorithm } from './block-codes'
+import { blockCount, roomFor, type BlockAlgorithm } from './block-codes'
 import { rangeOf } from './block-range'
 
 export const incRounding: BlockAlgorithm = (request) => {
   const { rows, n, k, blockSize, bits, symmetric } = request
   const blocks = blockCount(request)
-  const codes = new Uint8Array(n * k)
+  const codes = roomFor(request)
   const scales = new Float32Array(n * blocks)
   const zeroPoints = new Uint8Array(n * blocks)
   const top = 2 ** bits - 1

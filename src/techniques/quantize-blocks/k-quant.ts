@@ -4,7 +4,7 @@
 // off at the end of the codes and the block is lost: here it gets the plain grid of a range that reaches to zero.
 
 import { roundHalfEven } from '../../core/numeric/rounding'
-import { blockCount, type BlockAlgorithm } from './block-codes'
+import { blockCount, roomFor, type BlockAlgorithm } from './block-codes'
 import { rangeOf } from './block-range'
 
 const STEPS = 20
@@ -13,7 +13,7 @@ const { fround } = Math
 export const kQuant: BlockAlgorithm = (request) => {
   const { rows, n, k, blockSize, bits } = request
   const blocks = blockCount(request)
-  const codes = new Uint8Array(n * k)
+  const codes = roomFor(request)
   const scales = new Float32Array(n * blocks)
   const zeroPoints = new Uint8Array(n * blocks)
   const top = 2 ** bits - 1

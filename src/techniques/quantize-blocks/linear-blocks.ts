@@ -2,7 +2,7 @@
 // the range with zero in it, a division, halves to even. Symmetric 8-bit codes leave out the lowest, so the range is -127 … 127.
 
 import { roundHalfEven } from '../../core/numeric/rounding'
-import { blockCount, type BlockAlgorithm } from './block-codes'
+import { blockCount, roomFor, type BlockAlgorithm } from './block-codes'
 import { rangeOf, type BlockRange } from './block-range'
 
 /** Below it, the smallest normal float32, a range counts as nothing. */
@@ -11,7 +11,7 @@ const TINY = 1.1754943508222875e-38
 export const linearBlocks: BlockAlgorithm = (request) => {
   const { rows, n, k, blockSize, bits, symmetric } = request
   const blocks = blockCount(request)
-  const codes = new Uint8Array(n * k)
+  const codes = roomFor(request)
   const scales = new Float32Array(n * blocks)
   const zeroPoints = new Uint8Array(n * blocks)
   const top = 2 ** bits - 1

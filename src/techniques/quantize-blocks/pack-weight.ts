@@ -29,30 +29,48 @@ const VALUES_PER_CHECKPOINT = 2 ** 20
 /** Below this a message to a worker takes longer than the work. */
 const SMALLEST_FOR_WORKERS = 2 ** 16
 
+/** Memory for the codes of panels in hand: fresh memory for each would pile up before it is collected. */
+export class CodeRoom {
+  readonly #free: Uint8Array[] = []
+
+  take(size: number): Uint8Array {
+    const free = this.#free.pop()
+    return free && free.length >= size ? free.subarray(0, size) : new Uint8Array(size)
+  }
+
+  give(codes: Uint8Array): void {
+    this.#free.push(new Uint8Array(codes.buffer))
+  }
+}
+
+interface PackingHost extends Pick<PassContext, 'checkpoint' | 'tasks'> {
+  /** What the weights of a model share. */
+  readonly room?: CodeRoom
+}
+
 /** Undefined where the weight holds NaN or infinity. */
 export async function packWeight(
   weight: BlockWeight,
   grid: BlockGrid,
   form: PackedForm,
   method: BlockMethod,
-  { checkpoint, tasks }: Pick<PassContext, 'checkpoint' | 'tasks'>,
+  { checkpoint, tasks, room = new CodeRoom() }: PackingHost,
 ): Promise<PackedWeight | undefined> {
   const { n, k } = weight
   const packer = form === 'blobs' ? new BlobPacker(weight, grid) : new ElementPacker(weight, grid)
   const port = n * k >= SMALLEST_FOR_WORKERS && mayCross(method) ? tasks : undefined
-  const panels = cutPanels(weight, grid)
-  const room = new Uint8Array(port ? 0 : (panels[0]?.rows ?? 0) * k)
   const round = async (panel: Panel): Promise<BlockCodes | undefined> => {
     const packed = packer.packedPlace(panel)
-    const codes = packed ?? (port ? new Uint8Array(panel.rows * k) : room.subarray(0, panel.rows * k))
+    const codes = packed ?? room.take(panel.rows * k)
     const input = { ...storedRows(weight, panel), ...grid, method, target: codes, isPacked: packed !== undefined }
     const found = port ? await port.run(roundBlocksTask, input) : roundBlocksTask.run(input)
     return found && { ...found, codes }
   }
   let sinceCheckpoint = 0
-  for await (const [panel, result] of inOrder(panels, port?.depth ?? 1, round)) {
+  for await (const [panel, result] of inOrder(cutPanels(weight, grid), port?.depth ?? 1, round)) {
     if (!result) return undefined
     packer.add(panel, result)
+    if (!packer.packedPlace(panel)) room.give(result.codes)
     sinceCheckpoint += panel.rows * k
     if (sinceCheckpoint < VALUES_PER_CHECKPOINT) continue
     sinceCheckpoint = 0

@@ -1,7 +1,7 @@
 // Rounding to the nearest step of each block, as ONNX Runtime's own quantizer does it (`MatMulNBitsQuantizer`, algorithm DEFAULT, 1.30),
 // bit for bit: everything in float32, halves away from zero, a reciprocal instead of a division.
 
-import { blockCount, type BlockAlgorithm, type BlockRequest } from './block-codes'
+import { blockCount, roomFor, type BlockAlgorithm, type BlockRequest } from './block-codes'
 import { areFinite } from './block-weight'
 
 /** Weights for MatMulNBits: the zero point is added before rounding. */
@@ -12,9 +12,6 @@ export const roundToNearest: BlockAlgorithm = (request) =>
 
 /** Weights behind DequantizeLinear: the zero point is added after rounding, which tells for halves below zero. */
 export const roundToNearestQdq: BlockAlgorithm = (request) => roundBlocks(request, roomFor(request), roundQuotients)
-
-const roomFor = ({ room, rows }: BlockRequest): Uint8Array =>
-  room?.subarray(0, rows.length) ?? new Uint8Array(rows.length)
 
 /** Above it the reciprocal is a float32 value. */
 const LEAST_SCALE = 2 ** -127
