@@ -9,7 +9,7 @@ export const spec = defineSpec({
   id: 'quantize-static',
   label: 'Quantize statically',
   summary:
-    'Computes in integers with ranges that were measured on real samples: with 8 bits the fastest form for CPUs.',
+    'Computes in integers with ranges that were measured on real samples: with 8 bits among the fastest forms for CPUs.',
   version: 3,
   options: {
     placement: choice({
