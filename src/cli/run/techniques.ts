@@ -16,12 +16,17 @@ export const run: Run<(typeof commands)['techniques']['options']> = () => {
 }
 
 function describe({ id, label, summary, options, needs }: TechniqueSpec): string {
-  const conditions = [`opset ${needs.opset}`, ...(needs.calibration ? ['real data'] : [])].join(', ')
+  const conditions = [`opset ${needs.opset}`, ...dataCondition(needs)].join(', ')
   const facts = Object.entries(options).map(
     ([name, option]) => [`  ${name}`, `${range(option)}  ${option.help}`] as const,
   )
   const head = `${id} — ${label}. Needs ${conditions}.\n  ${summary}`
   return facts.length > 0 ? `${head}\n${formatFacts(facts)}` : head
+}
+
+function dataCondition({ calibration, rangesWhen, samplesWhen }: TechniqueSpec['needs']): readonly string[] {
+  if (calibration) return ['real data']
+  return rangesWhen || samplesWhen ? ['real data for some options'] : []
 }
 
 function range(option: OptionSpec): string {
