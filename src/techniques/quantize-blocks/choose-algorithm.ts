@@ -12,13 +12,13 @@ import { roundToNearest, roundToNearestQdq } from './round-to-nearest'
 import { roundTable } from './table-rounding'
 
 /** Needs nothing but the weight. */
-export interface DataFreeMethod {
+interface DataFreeMethod {
   readonly algorithm: Exclude<BlockOptions['algorithm'], 'gptq'>
   readonly format: BlockOptions['format']
   readonly role: WeightRole
 }
 
-export interface GptqMethod extends Pick<GptqOptions, 'gridMse'> {
+interface GptqMethod extends Pick<GptqOptions, 'gridMse'> {
   readonly algorithm: 'gptq'
   readonly factor: GptqFactor
 }
