@@ -1,5 +1,5 @@
 // Output files appear whole or not at all: bytes go to a file beside the target, which takes its place at the end. The file beside
-// is removed when something fails and when the process is told to stop.
+// is removed when something fails and when the process is told to stop. When they reach the disk is up to the system, as with other tools.
 
 import { unlinkSync } from 'node:fs'
 import { open, realpath, rename, stat, unlink, type FileHandle } from 'node:fs/promises'
@@ -48,7 +48,6 @@ export async function writeAtomically(target: string, parts: Iterable<Uint8Array
   try {
     try {
       for (const part of parts) await writeWhole(file, part)
-      await file.sync()
     } finally {
       await file.close()
     }

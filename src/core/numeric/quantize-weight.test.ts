@@ -45,7 +45,7 @@ describe('quantizeWeight', () => {
   })
 
   it('takes given scales and zero points as they are, and saturates what they cannot say', () => {
-    const params = { scales: Float32Array.of(0.5, 1), zeroPoints: [1, 2] }
+    const params = { scales: Float32Array.of(0.5, 1), zeroPoints: Int32Array.of(1, 2) }
     const result = quantizeWeight(W, { dtype: 'uint8', axis: 1, isSymmetric: false, params }, NAMES)
     expect(floats(result?.scale)).toEqual([0.5, 1])
     expect(bytes(result?.zeroPoint)).toEqual([1, 2])
@@ -63,7 +63,12 @@ describe('quantizeWeight', () => {
     [
       'too few given scales',
       W,
-      { dtype: 'int8', axis: 0, isSymmetric: true, params: { scales: Float32Array.of(1), zeroPoints: [0] } },
+      {
+        dtype: 'int8',
+        axis: 0,
+        isSymmetric: true,
+        params: { scales: Float32Array.of(1), zeroPoints: Int32Array.of(0) },
+      },
       'data/invalid',
     ],
     ['a range beyond float32', weight([2], [3e38, -3e38]), { dtype: 'int8', isSymmetric: false }, 'data/invalid'],
@@ -74,7 +79,7 @@ describe('quantizeWeight', () => {
   it('gives nothing for a weight that is not finite, also with given scales', () => {
     const broken = weight([2, 2], [1, 2, NaN, 4])
     expect(quantizeWeight(broken, { dtype: 'int8', axis: 0, isSymmetric: true }, NAMES)).toBeUndefined()
-    const params = { scales: Float32Array.of(1), zeroPoints: [0] }
+    const params = { scales: Float32Array.of(1), zeroPoints: Int32Array.of(0) }
     expect(quantizeWeight(broken, { dtype: 'int8', isSymmetric: true, params }, NAMES)).toBeUndefined()
   })
 

@@ -31,7 +31,7 @@ describe('quantizeWith', () => {
       channelLayout([values.length], undefined),
       dtype,
       Float32Array.of(scale),
-      [zeroPoint],
+      Int32Array.of(zeroPoint),
     ),
   ]
 
@@ -116,7 +116,7 @@ describe('every integer type, axis and block size', () => {
           return symmetric ? { ...found, zeroPoint: middleZeroPoint(dtype, options) } : found
         })
         expect([...(result?.scales ?? [])]).toEqual(params.map(({ scale }) => scale))
-        expect(result?.zeroPoints).toEqual(params.map(({ zeroPoint }) => zeroPoint + 0))
+        expect(result && Array.from(result.zeroPoints)).toEqual(params.map(({ zeroPoint }) => zeroPoint + 0))
         const codes = Array.from(values, (value, i) => {
           const own = params[index[i] as number] ?? { scale: NaN, zeroPoint: NaN }
           return quantizeValue(value, dtype, own) + 0
@@ -144,7 +144,7 @@ describe('every integer type, axis and block size', () => {
     const values = Float32Array.from(index, (scale, i) => (i % 3 === 0 ? -100 : 100) * (scale + 1))
     const scales = Float32Array.from({ length: Math.max(...index) + 1 }, (_, scale) => scale + 1)
     const layout = channelLayout(dims, axis, blockSize)
-    const zeroPoints = Array.from(scales, () => 0)
+    const zeroPoints = new Int32Array(scales.length)
     const codes = quantizeWith(misaligned(values, 1), layout, 'int8', scales, zeroPoints)
     expect(codes.every((code, i) => code === (i % 3 === 0 ? -100 : 100))).toBe(true)
     const { min, max } = channelRanges(misaligned(values, 3), layout)
@@ -172,7 +172,8 @@ describe('the product that stands for a quotient', () => {
           bits[0] = middle + step
           return value[0] as number
         })
-        const codes = quantizeWith(bytesOf(Float32Array.from(values)), layout, 'int16', Float32Array.of(scale), [0])
+        const params = [Float32Array.of(scale), Int32Array.of(0)] as const
+        const codes = quantizeWith(bytesOf(Float32Array.from(values)), layout, 'int16', ...params)
         expect([...codes]).toEqual(values.map((x) => quantizeValue(x, 'int16', { scale, zeroPoint: 0 })))
       }),
       { numRuns: 5000 },
@@ -224,7 +225,7 @@ describe('quantizeChannels', () => {
     const result = quantizeChannels(bytesOf(Float32Array.of(0, 0, -1, 2)), channelLayout([2, 2], 0), 'uint8', {
       symmetric: true,
     })
-    expect(result?.zeroPoints).toEqual([128, 128])
+    expect(result?.zeroPoints).toEqual(Int32Array.of(128, 128))
     expect(result?.values.subarray(0, 2)).toEqual(Uint8Array.of(128, 128))
   })
 })

@@ -22,7 +22,7 @@ export type IntegerValues = Int8Array | Uint8Array | Int16Array | Uint16Array
 /** One entry per scale of the layout. */
 export interface ScaleParams {
   readonly scales: Float32Array
-  readonly zeroPoints: readonly number[]
+  readonly zeroPoints: Int32Array
 }
 
 export interface QuantizedChannels extends ScaleParams {
@@ -43,17 +43,14 @@ export function quantizeWith(
   layout: ScaleLayout,
   dtype: QuantDType,
   scales: Float32Array,
-  zeroPoints: ArrayLike<number>,
+  zeroPoints: Int32Array,
 ): IntegerValues {
   const values = makeIntegers(Math.floor(bytes.byteLength / Float32Array.BYTES_PER_ELEMENT), dtype)
   quantizeInto(bytesOf(values), bytes, layout, dtype, { scales, zeroPoints })
   return values
 }
 
-/** One entry per scale of the layout. */
-interface GivenParams {
-  readonly scales: Float32Array
-  readonly zeroPoints: ArrayLike<number>
+interface GivenParams extends ScaleParams {
   /** No code lies outside the type (`fitsType`), so none is clipped, which takes half the time. */
   readonly fits?: boolean
 }
@@ -72,8 +69,7 @@ export function quantizeInto(
   const { buffer, byteOffset, byteLength } = target
   const all = bits === 16 ? new Uint16Array(buffer, byteOffset, byteLength / 2) : target
   const [lowest, highest] = QUANT_LIMITS[dtype]
-  const inverses = Float64Array.from(scales, (scale) => 1 / scale)
-  const rounding = { inverses, zeroPoints: Int32Array.from(zeroPoints), lowest, highest }
+  const rounding = { inverses: inversesOf(scales), zeroPoints, lowest, highest }
   const [roundRun, roundRows] = fits ? [roundFittingRun, roundFittingRows] : [clipRun, clipRows]
   eachChunk(bytes, length, (chunk) => {
     const { values, start } = chunk
@@ -84,6 +80,12 @@ export function quantizeInto(
     })
     if (bits === 4) packSubByte(codes, 4, target, start / 2)
   })
+}
+
+function inversesOf(scales: Float32Array): Float64Array {
+  const inverses = new Float64Array(scales.length)
+  for (let i = 0; i < scales.length; i++) inverses[i] = 1 / (scales[i] as number)
+  return inverses
 }
 
 const BITS: Readonly<Record<QuantDType, 4 | 8 | 16>> = { int4: 4, uint4: 4, int8: 8, uint8: 8, int16: 16, uint16: 16 }
@@ -243,7 +245,7 @@ export function scaleParams({ min, max }: ChannelRanges, dtype: QuantDType, opti
     scales[i] = scale
     zeroPoints[i] = middle ?? zeroPoint
   }
-  return { scales, zeroPoints: Array.from(zeroPoints) }
+  return { scales, zeroPoints }
 }
 
 /** Quantizes with the range of each channel or block: no data get scale 1 and zero point 0. Undefined when a value is not finite. */

@@ -88,11 +88,13 @@ async function inOneRound(
   )
   const parts = results.filter((part) => part !== undefined)
   if (parts.length < pieces.length) return undefined
-  const scales = new Float32Array(parts.reduce((count, part) => count + part.scales.length, 0))
-  const zeroPoints: number[] = []
+  const count = parts.reduce((sum, part) => sum + part.scales.length, 0)
+  const [scales, zeroPoints] = [new Float32Array(count), new Int32Array(count)]
+  let start = 0
   for (const part of parts) {
-    scales.set(part.scales, zeroPoints.length)
-    for (const zeroPoint of part.zeroPoints) zeroPoints.push(zeroPoint)
+    scales.set(part.scales, start)
+    zeroPoints.set(part.zeroPoints, start)
+    start += part.scales.length
   }
   return { scales, zeroPoints }
 }
@@ -122,7 +124,7 @@ async function inTwoRounds(
   const params = scaleParams(found, dtype, scaleOptions(format))
   const { scales, zeroPoints } = params
   const fits = fitsType(found, dtype, params)
-  const given = { dtype, scales, zeroPoints: Int32Array.from(zeroPoints), fits }
+  const given = { dtype, scales, zeroPoints, fits }
   await Promise.all(pieces.map((piece) => tasks.run(quantizeWithTask, { ...piece, ...given })))
   return params
 }

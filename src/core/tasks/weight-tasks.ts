@@ -57,6 +57,6 @@ export const quantizeChannelsTask: Task<OwnScales, FoundScales | undefined> = {
   run: (input) => {
     const { bytes, target, dtype, options } = input
     const found = quantizeChannelsInto(target, bytes, layoutOf(input), dtype, options)
-    return found && { scales: found.scales, zeroPoints: Int32Array.from(found.zeroPoints) }
+    return found && { scales: found.scales, zeroPoints: found.zeroPoints }
   },
 }

@@ -37,7 +37,7 @@ export function constantParams(constant: PlannedConstant, options: StaticOptions
     return {
       format,
       scales: Float32Array.from(given, ({ scale }) => scale),
-      zeroPoints: given.map(({ zeroPoint }) => zeroPoint),
+      zeroPoints: Int32Array.from(given, ({ zeroPoint }) => zeroPoint),
     }
   }
   const ranges = blockSize
