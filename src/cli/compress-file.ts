@@ -13,7 +13,7 @@ import { catalog } from '../techniques/catalog'
 import { passes } from '../techniques/passes'
 import { writeAtomically } from './atomic-file'
 import { inputNamesOf, openModel } from './open-model'
-import { openTaskPool } from './node-task-pool'
+import { modelMemory, openTaskPool } from './node-task-pool'
 import { passHost } from './pass-host'
 import type { Terminal } from './terminal'
 
@@ -54,7 +54,7 @@ export async function compressFile(
   setFlagsFromString('--semi-space-growth-factor=1')
   // Only loops over weights run long enough to repay the optimizing compiler; the usual budget has it compile half of the passes as well.
   setFlagsFromString('--interrupt-budget=300000')
-  const { model, sizeBytes, sha256 } = await openModel(reference, repository)
+  const { model, sizeBytes, sha256 } = await openModel(reference, repository, modelMemory)
   const tasks = openTaskPool(repository, sizeBytes)
   const host = {
     ...passHost(progress),

@@ -12,9 +12,16 @@ const YOUNG_MEGABYTES = 2
 
 /** Undefined where one thread does better. `repository`: where `dist-cli` is. */
 export function openTaskPool(repository: string, modelBytes: number): TaskPool | undefined {
-  const threads = poolSize(availableParallelism(), totalmem() / BYTES_PER_GIB, modelBytes)
+  const threads = threadsFor(modelBytes)
   return threads > 1 ? new TaskPool(threads - 1, () => spawn(repository), turn) : undefined
 }
+
+/** For the bytes of a model: all threads see them where a pool will work on them. */
+export const modelMemory = (size: number): ArrayBufferLike =>
+  threadsFor(size) > 1 ? new SharedArrayBuffer(size) : new ArrayBuffer(size)
+
+const threadsFor = (modelBytes: number): number =>
+  poolSize(availableParallelism(), totalmem() / BYTES_PER_GIB, modelBytes)
 
 const turn = (): Promise<void> => new Promise((done) => setImmediate(done))
 

@@ -7,7 +7,7 @@ import type { Model } from '../core/model/model'
 import { decodeModel } from '../core/onnx/decode'
 import { attachExternalData, externalLocations } from '../core/onnx/external-data'
 import { joinHashes } from '../core/recipe/recipe-key'
-import { readWhole } from './read-file'
+import { readTo } from './read-file'
 import { zooModelPath } from './zoo-files'
 
 export interface OpenedModel {
@@ -24,10 +24,24 @@ export interface OpenedModel {
   sha256(): Promise<string>
 }
 
-/** Throws `cli/usage` when there is no such file, and what decoding throws. */
-export async function openModel(reference: string, repository: string): Promise<OpenedModel> {
+type MakeMemory = (size: number) => ArrayBufferLike
+
+interface ExternalData {
+  readonly reference: string
+  readonly path: string
+  /** As the model names it. */
+  readonly location: string
+  readonly makeMemory: MakeMemory
+}
+
+/** `makeMemory`: for its files. Throws `cli/usage` when there is no such file, and what decoding throws. */
+export async function openModel(
+  reference: string,
+  repository: string,
+  makeMemory: MakeMemory = (size) => new ArrayBuffer(size),
+): Promise<OpenedModel> {
   const path = zooModelPath(reference, repository) ?? reference
-  const bytes = await readWhole(path, 'model: an .onnx file or zoo:NAME')
+  const bytes = await readTo(makeMemory, path, 'model: an .onnx file or zoo:NAME')
   if (isTfjsModel(bytes)) {
     const message = `"${reference}" is a TF.js model; these are not supported yet, expected an .onnx file.`
     throw new LabError('model/unsupported', message, { path: reference })
@@ -35,7 +49,7 @@ export async function openModel(reference: string, repository: string): Promise<
   const decoded = nameFile(reference, () => decodeModel(bytes))
   const files = new Map<string, Uint8Array>()
   for (const location of externalLocations(decoded)) {
-    files.set(location, await readExternal(reference, join(dirname(path), location), location))
+    files.set(location, await readExternal({ reference, path: join(dirname(path), location), location, makeMemory }))
   }
   return {
     reference,
@@ -68,9 +82,9 @@ export async function openModels(references: readonly string[], repository: stri
 export const inputNamesOf = ({ graph }: Model): readonly string[] =>
   graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name))
 
-async function readExternal(reference: string, path: string, location: string): Promise<Uint8Array<ArrayBuffer>> {
+async function readExternal({ reference, path, location, makeMemory }: ExternalData): Promise<Uint8Array> {
   try {
-    return await readWhole(path, 'data file of the model')
+    return await readTo(makeMemory, path, 'data file of the model')
   } catch (cause) {
     if (!(cause instanceof LabError) || cause.code !== 'cli/usage') throw cause
     const message = `The weights of "${reference}" stand in "${location}", which cannot be read; expected it beside ${basename(reference)}.`

@@ -7,7 +7,15 @@ import { LabError } from '../core/errors/lab-error'
 const READ_BYTES = 1 << 30
 
 /** `what` names the file's role in messages, such as `model`. Throws `cli/usage` when it cannot be read, `model/too-large`. */
-export async function readWhole(path: string, what: string): Promise<Uint8Array<ArrayBuffer>> {
+export const readWhole = (path: string, what: string): Promise<Uint8Array<ArrayBuffer>> =>
+  readTo((size) => new ArrayBuffer(size), path, what)
+
+/** The same into memory of another kind; `makeMemory` throws `RangeError` where there is none left. */
+export async function readTo<M extends ArrayBufferLike>(
+  makeMemory: (size: number) => M,
+  path: string,
+  what: string,
+): Promise<Uint8Array<M>> {
   const file = await open(path, 'r').catch((cause: unknown) => {
     throw unreadable(path, what, cause)
   })
@@ -15,7 +23,7 @@ export async function readWhole(path: string, what: string): Promise<Uint8Array<
     const facts = await file.stat()
     if (!facts.isFile())
       throw new LabError('cli/usage', `"${path}" is no file; expected a ${what}.`, { argument: path })
-    const bytes = allocate(facts.size, path)
+    const bytes = new Uint8Array(allocate(facts.size, path, makeMemory))
     for (let offset = 0; offset < bytes.byteLength;) {
       const { bytesRead } = await file.read(bytes, offset, Math.min(READ_BYTES, bytes.byteLength - offset), offset)
       if (bytesRead === 0) throw unreadable(path, what, new Error('it became shorter while it was read'))
@@ -27,9 +35,9 @@ export async function readWhole(path: string, what: string): Promise<Uint8Array<
   }
 }
 
-function allocate(size: number, path: string): Uint8Array<ArrayBuffer> {
+function allocate<M>(size: number, path: string, makeMemory: (size: number) => M): M {
   try {
-    return new Uint8Array(size)
+    return makeMemory(size)
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause
     throw new LabError(

@@ -16,7 +16,9 @@ describe.runIf(availableParallelism() >= 2)('two threads over 128 MB of weights'
   const WIDTH = 1024
   const rng = seededRng(2)
   const weights = Array.from({ length: 32 }, (_, layer) => {
-    const values = Float32Array.from({ length: WIDTH * WIDTH }, () => rng.normal() / 50)
+    // As `lathe compress` reads models that pay for a pool.
+    const values = new Float32Array(new SharedArrayBuffer(4 * WIDTH * WIDTH))
+    for (let i = 0; i < values.length; i++) values[i] = rng.normal() / 50
     return makeTensor(`w${layer}`, 'float32', [WIDTH, WIDTH], values)
   })
   const NAMES = { quantized: 'q', scale: 's', zeroPoint: 'z' }

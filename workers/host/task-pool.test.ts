@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { makeTensor, tensorBytes, type Tensor } from '../../src/core/model/tensor'
 import { quantizeWeight, type QuantizedWeight, type WeightFormat } from '../../src/core/numeric/quantize-weight'
 import { seededRng } from '../../src/core/numeric/rng'
+import { isShared } from '../../src/core/tasks/task'
 import { quantizeWeightWith } from '../../src/core/tasks/quantize-weight-with'
 import { channelRangesTask, quantizeChannelsTask } from '../../src/core/tasks/weight-tasks'
 import { LocalWorker, turn } from '../../tests/fixtures/local-worker'
@@ -12,11 +13,16 @@ const NAMES = { quantized: 'q', scale: 's', zeroPoint: 'z' }
 const rng = seededRng(5)
 /** 5 MB, which is several pieces along any axis; unaligned, as in a file. */
 const values = Float32Array.from({ length: 1280 * 1025 }, () => rng.normal())
-const file = new Uint8Array(values.byteLength + 1)
-file.set(new Uint8Array(values.buffer), 1)
-const weight = (dims: readonly number[]): Tensor => ({
+const fileIn = (memory: ArrayBufferLike): Uint8Array => {
+  const file = new Uint8Array(memory).subarray(1)
+  file.set(new Uint8Array(values.buffer))
+  return file
+}
+const own = fileIn(new ArrayBuffer(values.byteLength + 1))
+const shared = fileIn(new SharedArrayBuffer(values.byteLength + 1))
+const weight = (dims: readonly number[], file = own): Tensor => ({
   ...makeTensor('w', 'float32', dims, new Uint8Array(0)),
-  data: { kind: 'bytes', bytes: file.subarray(1) },
+  data: { kind: 'bytes', bytes: file },
 })
 
 const FORMATS: readonly (readonly [string, readonly number[], WeightFormat])[] = [
@@ -36,9 +42,12 @@ const bytes = (result: QuantizedWeight | undefined): Buffer[] =>
 
 async function expectSameAsInPlace(pool: TaskPool, dims: readonly number[], format: WeightFormat): Promise<void> {
   const expected = quantizeWeight(weight(dims), format, NAMES)
-  const result = await quantizeWeightWith(pool, weight(dims), format, NAMES)
-  expect(contents(result)).toEqual(contents(expected))
-  expect(bytes(result).every((part, i) => part.equals(bytes(expected)[i] as Buffer))).toBe(true)
+  for (const file of [own, shared]) {
+    const result = await quantizeWeightWith(pool, weight(dims, file), format, NAMES)
+    expect(contents(result)).toEqual(contents(expected))
+    expect(bytes(result).every((part, i) => part.equals(bytes(expected)[i] as Buffer))).toBe(true)
+    expect(result && isShared(tensorBytes(result.quantized))).toBe(file === shared)
+  }
 }
 
 describe('a weight quantized by a pool', () => {
@@ -63,7 +72,7 @@ describe('a weight quantized by a pool', () => {
     const pool = new TaskPool(1, () => new LocalWorker(), turn)
     const small: Tensor = {
       ...weight([640, 1025]),
-      data: { kind: 'bytes', bytes: file.subarray(1, 1 + 4 * 640 * 1025) },
+      data: { kind: 'bytes', bytes: own.subarray(0, 4 * 640 * 1025) },
     }
     const format: WeightFormat = { dtype: 'int8', axis: 1, isSymmetric: true }
     const expected = quantizeWeight(small, format, NAMES)
@@ -88,7 +97,7 @@ describe('a weight quantized by a pool', () => {
 })
 
 describe('TaskPool', () => {
-  const input = { bytes: file.subarray(1), dims: [values.length], isSymmetric: false }
+  const input = { bytes: own, dims: [values.length], isSymmetric: false }
 
   it('starts workers with the first task, gives them work, and ends them', async () => {
     LocalWorker.all.length = 0
@@ -134,7 +143,7 @@ describe('TaskPool', () => {
   it('leaves the bytes of the file where they are', async () => {
     const pool = new TaskPool(1, () => new LocalWorker(), turn)
     await pool.run(channelRangesTask, input)
-    expect(Buffer.from(values.buffer).equals(file.subarray(1))).toBe(true)
+    expect(Buffer.from(values.buffer).equals(own)).toBe(true)
     pool.end()
   })
 })

@@ -4,7 +4,7 @@
 
 import { fromWireError } from '../../src/core/errors/lab-error'
 import type { SentTask, TaskReply } from '../../src/core/tasks/answer-task'
-import type { Runs, Task, TaskInput, TaskPort } from '../../src/core/tasks/task'
+import { isShared, type Runs, type Task, type TaskInput, type TaskPort } from '../../src/core/tasks/task'
 
 /** A thread that answers each message with one reply, in order. */
 export interface TaskWorker {
@@ -135,7 +135,10 @@ export class TaskPool implements TaskPort {
     this.#isWorking = false
   }
 
-  /** What a worker has and cannot have begun: this thread, which has nothing else to do, is done with it sooner. */
+  /**
+   * What a worker has and cannot have begun: this thread, which has nothing else to do, is done with it sooner. The worker does it all the
+   * same; into a shared target it writes the same bytes again.
+   */
   #spare(): Order | undefined {
     for (const { orders } of this.#members) {
       const order = orders.findLast(({ isDone }, i) => i > 0 && !isDone)
@@ -144,17 +147,18 @@ export class TaskPool implements TaskPort {
     return undefined
   }
 
-  /** Input and target cross in one piece of memory, the target behind the input. */
+  /** Input and target cross in one piece of memory, the target behind the input. What is shared crosses as it is. */
   #send({ worker, orders }: Member, order: Order): void {
     const { name, input } = order
-    const size = sentBytes(input)
-    const memory = this.#takeMemory(size + (input.target?.byteLength ?? 0))
-    const bytes = new Uint8Array(memory, 0, size)
-    copyRuns(bytes, input.bytes, input.runs)
-    const runs = input.runs && { ...input.runs, distance: input.runs.length }
-    const target = input.target && new Uint8Array(memory, size, input.target.byteLength)
+    const [size, targetSize] = [sentBytes(input), ownBytes(input.target)]
+    const memory = this.#takeMemory(size + targetSize)
+    const sent = {
+      ...input,
+      ...(size > 0 && copied(input, memory)),
+      ...(targetSize > 0 && { target: new Uint8Array(memory, size, targetSize) }),
+    }
     orders.push(order)
-    worker.post({ name, input: { ...input, bytes, ...(runs && { runs }), ...(target && { target }) }, memory })
+    worker.post({ name, input: sent, memory })
   }
 
   #take(order: Order, { output, error, memory }: TaskReply): void {
@@ -162,7 +166,8 @@ export class TaskPool implements TaskPort {
     if (order.isDone) return
     order.isDone = true
     const { target } = order.input
-    target?.set(new Uint8Array(memory, sentBytes(order.input), target.byteLength))
+    const size = ownBytes(target)
+    if (size > 0) target?.set(new Uint8Array(memory, sentBytes(order.input), size))
     if (error) order.reject(fromWireError(error))
     else order.resolve(output)
   }
@@ -182,7 +187,18 @@ function doHere(order: Order): void {
   }
 }
 
-const sentBytes = ({ bytes, runs }: TaskInput): number => (runs ? runs.count * runs.length : bytes.byteLength)
+/** Bytes that other threads cannot see. */
+const ownBytes = (bytes: Uint8Array | undefined): number => (bytes && !isShared(bytes) ? bytes.byteLength : 0)
+
+const sentBytes = ({ bytes, runs }: TaskInput): number =>
+  runs && !isShared(bytes) ? runs.count * runs.length : ownBytes(bytes)
+
+/** The input as it lies at the start of `memory`, its runs one after another. */
+function copied(input: TaskInput, memory: ArrayBuffer): Pick<TaskInput, 'bytes' | 'runs'> {
+  const bytes = new Uint8Array(memory, 0, sentBytes(input))
+  copyRuns(bytes, input.bytes, input.runs)
+  return { bytes, ...(input.runs && { runs: { ...input.runs, distance: input.runs.length } }) }
+}
 
 function copyRuns(target: Uint8Array, bytes: Uint8Array, runs: Runs | undefined): void {
   if (!runs) return target.set(bytes)

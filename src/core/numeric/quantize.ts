@@ -90,17 +90,19 @@ function inversesOf(scales: Float32Array): Float64Array {
 
 const BITS: Readonly<Record<QuantDType, 4 | 8 | 16>> = { int4: 4, uint4: 4, int8: 8, uint8: 8, int16: 16, uint16: 16 }
 
-/** Room for `count` integers as ONNX stores them. */
-export function makeIntegers(count: number, dtype: QuantDType): IntegerValues {
+/** Room for `count` integers as ONNX stores them. `isShared`: that other threads can see. */
+export function makeIntegers(count: number, dtype: QuantDType, isShared = false): IntegerValues {
+  const size = Math.ceil((count * BITS[dtype]) / 8)
+  const memory = isShared ? new SharedArrayBuffer(size) : new ArrayBuffer(size)
   switch (dtype) {
     case 'int8':
-      return new Int8Array(count)
+      return new Int8Array(memory)
     case 'int16':
-      return new Int16Array(count)
+      return new Int16Array(memory)
     case 'uint16':
-      return new Uint16Array(count)
+      return new Uint16Array(memory)
     default:
-      return new Uint8Array(Math.ceil((count * BITS[dtype]) / 8))
+      return new Uint8Array(memory)
   }
 }
 

@@ -7,7 +7,7 @@ import type { AnyTask, TaskInput } from './task'
 export interface SentTask {
   readonly name: string
   readonly input: TaskInput
-  /** What `bytes` and `target` of the input lie in. */
+  /** What `bytes` and `target` of the input lie in, where they are not shared. */
   readonly memory: ArrayBuffer
 }
 

@@ -14,7 +14,7 @@ import {
 } from '../numeric/quantize-weight'
 import { fitsType, makeIntegers, scaleParams, type ScaleParams } from '../numeric/quantize'
 import { channelLayout } from '../numeric/scale-layout'
-import type { TaskPort } from './task'
+import { isShared, type TaskPort } from './task'
 import { channelRangesTask, quantizeChannelsTask, quantizeWithTask, type Piece } from './weight-tasks'
 
 /** Large enough that the message costs little, small enough that pieces on their way do not show in the memory. */
@@ -33,7 +33,7 @@ export async function quantizeWeightWith(
 ): Promise<QuantizedWeight | undefined> {
   if (!tasks || format.params || 4 * tensorCount(weight) < SMALLEST_BYTES) return quantizeWeight(weight, format, names)
   checkBlocks(weight, format)
-  const values = makeIntegers(tensorCount(weight), format.dtype)
+  const values = makeIntegers(tensorCount(weight), format.dtype, isShared(tensorBytes(weight)))
   const pieces = cutRows(weight, format, bytesOf(values))
   const params = await (pieces.length === 1 || ownsScales(weight, format)
     ? inOneRound(tasks, pieces, format)

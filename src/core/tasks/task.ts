@@ -10,6 +10,10 @@ export interface TaskInput {
   readonly target?: Uint8Array
 }
 
+/** Whether all threads see these bytes: they cross without a copy, and so does what is computed from them. */
+export const isShared = ({ buffer }: Uint8Array): boolean =>
+  typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer
+
 /** Parts of some bytes at equal distances. */
 export interface Runs {
   readonly count: number
