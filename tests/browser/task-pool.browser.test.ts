@@ -10,12 +10,10 @@ import { quantizeWeightWith } from '../../src/core/tasks/quantize-weight-with'
 import type { GptqFactor } from '../../src/techniques/quantize-blocks/gptq'
 import { packWeight, type PackedWeight } from '../../src/techniques/quantize-blocks/pack-weight'
 import type { BlockMethod } from '../../src/techniques/quantize-blocks/choose-algorithm'
-import { openTaskPool } from '../../workers/host/browser-task-pool'
+import { spawnTaskWorker } from '../../workers/host/browser-task-pool'
 import { nextTurn } from '../../workers/host/job'
-import type { TaskPool } from '../../workers/host/task-pool'
+import { TaskPool } from '../../workers/host/task-pool'
 
-/** Of a model that affords a worker beside this thread. */
-const MODEL_BYTES = 600e6
 const WIDTH = 1024
 const rng = seededRng(9)
 const weight: Tensor = makeTensor(
@@ -42,9 +40,7 @@ let pool: TaskPool
 beforeEach(() => {
   CountingWorker.replies = 0
   globalThis.Worker = CountingWorker
-  const opened = openTaskPool(MODEL_BYTES)
-  if (!opened) throw new Error('This browser has one core or too little memory.')
-  pool = opened
+  pool = new TaskPool(1, spawnTaskWorker, nextTurn)
 })
 afterEach(() => {
   pool.end()

@@ -10,10 +10,10 @@ export function openTaskPool(modelBytes: number): TaskPool | undefined {
     readonly deviceMemory?: number
   }
   const threads = poolSize(hardwareConcurrency, deviceMemory, modelBytes)
-  return threads > 1 ? new TaskPool(threads - 1, spawn, nextTurn) : undefined
+  return threads > 1 ? new TaskPool(threads - 1, spawnTaskWorker, nextTurn) : undefined
 }
 
-function spawn(): TaskWorker {
+export function spawnTaskWorker(): TaskWorker {
   const worker = new Worker(new URL('../task.worker.ts', import.meta.url), { type: 'module', name: 'task' })
   return {
     post: (task) => worker.postMessage(task, [task.memory]),
