@@ -43,7 +43,8 @@ const isBelowInfinity = (magnitudes: Int32Array): boolean => magnitudes.every((b
 
 // The hot loops work on bit patterns: as signed integers, those of positive floats order as the floats do and those of negative floats are
 // negative. With the sign bit flipped the same holds for the magnitudes of negative floats. A NaN is larger than infinity on its side.
-// Four elements a turn take half the time of one, eight magnitudes a fifth less again. These four stand alone, without captured variables, so that engines compile them well.
+// Four elements a turn take half the time of one, eight magnitudes a fifth less again. These four stand alone, without captured
+// variables, so that engines compile them well.
 
 function widenRun(bits: Int32Array, { from, to, scale }: Readonly<Segment>, min: Int32Array, max: Int32Array): void {
   let low = min[scale] as number

@@ -43,9 +43,7 @@ export interface RecipeResult {
   readonly sessionOptions: SessionOptions
 }
 
-/**
- * Throws what the techniques throw, `job/cancelled`, and `pass/invariant` when a technique leaves a broken graph (our bug).
- */
+/** Throws what the techniques throw, `job/cancelled`, and `pass/invariant` when a technique leaves a broken graph (our bug). */
 export async function runRecipe(
   model: Model,
   recipe: Recipe,

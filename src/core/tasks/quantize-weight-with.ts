@@ -122,9 +122,7 @@ async function inTwoRounds(
   }
   const found = { min, max, isFinite: true }
   const params = scaleParams(found, dtype, scaleOptions(format))
-  const { scales, zeroPoints } = params
-  const fits = fitsType(found, dtype, params)
-  const given = { dtype, scales, zeroPoints, fits }
+  const given = { dtype, ...params, fits: fitsType(found, dtype, params) }
   await Promise.all(pieces.map((piece) => tasks.run(quantizeWithTask, { ...piece, ...given })))
   return params
 }

@@ -11,7 +11,7 @@ export interface TaskInput {
 }
 
 /** Whether all threads see these bytes: they cross without a copy, and so does what is computed from them. */
-export const isShared = ({ buffer }: Uint8Array): boolean =>
+export const isShared = ({ buffer }: ArrayBufferView): boolean =>
   typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer
 
 /** Parts of some bytes at equal distances. */

@@ -2,7 +2,7 @@
 
 import { channelRanges, type ChannelRanges } from '../numeric/channel-ranges'
 import type { QuantDType } from '../numeric/quant-params'
-import { quantizeChannelsInto, quantizeInto, type ScaleOptions } from '../numeric/quantize'
+import { quantizeChannelsInto, quantizeInto, type ScaleOptions, type ScaleParams } from '../numeric/quantize'
 import { channelLayout } from '../numeric/scale-layout'
 import type { Task, TaskInput } from './task'
 
@@ -23,20 +23,13 @@ interface QuantizedPiece extends Piece {
   readonly target: Uint8Array
 }
 
-interface GivenScales extends QuantizedPiece {
-  readonly scales: Float32Array
-  readonly zeroPoints: Int32Array
+interface GivenScales extends QuantizedPiece, ScaleParams {
   /** See `fitsType`. */
   readonly fits: boolean
 }
 
 interface OwnScales extends QuantizedPiece {
   readonly options: ScaleOptions
-}
-
-interface FoundScales {
-  readonly scales: Float32Array
-  readonly zeroPoints: Int32Array
 }
 
 const layoutOf = ({ dims, axis, blockSize }: Piece) => channelLayout(dims, axis, blockSize)
@@ -52,11 +45,7 @@ export const quantizeWithTask: Task<GivenScales, void> = {
 }
 
 /** With the scales that the piece asks for; undefined when it holds a value that is not finite. */
-export const quantizeChannelsTask: Task<OwnScales, FoundScales | undefined> = {
+export const quantizeChannelsTask: Task<OwnScales, ScaleParams | undefined> = {
   name: 'quantize-channels',
-  run: (input) => {
-    const { bytes, target, dtype, options } = input
-    const found = quantizeChannelsInto(target, bytes, layoutOf(input), dtype, options)
-    return found && { scales: found.scales, zeroPoints: found.zeroPoints }
-  },
+  run: (input) => quantizeChannelsInto(input.target, input.bytes, layoutOf(input), input.dtype, input.options),
 }

@@ -10,11 +10,11 @@ import {
   fold,
   norm,
   normWeights,
-  opTypes,
   random,
   TOLERANCE,
 } from '../../../tests/fixtures/fold-model'
 import { floatsOf } from '../../core/model/float-values'
+import { opTypes } from '../../../tests/fixtures/op-types'
 
 describe('folding', () => {
   test.each([

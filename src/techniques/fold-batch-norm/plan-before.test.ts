@@ -10,10 +10,10 @@ import {
   fold,
   norm,
   normWeights,
-  opTypes,
   random,
   TOLERANCE,
 } from '../../../tests/fixtures/fold-model'
+import { opTypes } from '../../../tests/fixtures/op-types'
 
 describe('folding into the layer after it', () => {
   const before = (parts: Partial<ModelParts>): Model => convNorm({ outputs: { y: ['float32'] }, ...parts })

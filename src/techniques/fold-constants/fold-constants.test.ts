@@ -11,13 +11,13 @@ import type { OptionsOf } from '../../core/options/spec'
 import type { NamedValues } from '../../core/pass/tensor-value'
 import { apply } from './apply'
 import { spec } from './spec'
+import { opTypes } from '../../../tests/fixtures/op-types'
 
 const fold = async (model: Model, options: Partial<OptionsOf<typeof spec.options>> = {}) => {
   const result = await apply(model, { ...defaultOptions(spec.options), ...options }, testContext())
   verifyGraph(result.model)
   return result
 }
-const opTypes = (model: Model): string[] => model.graph.nodes.map(({ opType }) => opType)
 const X: NamedValues = { x: floats([2, 3], [1, -2, 3, 4, 5, -6]) }
 const model = (parts: Partial<ModelParts> & Pick<ModelParts, 'nodes'>): Model =>
   buildModel({ inputs: { x: ['float32', [2, 3]] }, outputs: { y: ['float32'] }, ...parts })

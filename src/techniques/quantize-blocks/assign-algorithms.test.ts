@@ -2,13 +2,15 @@
 
 import { expect, it } from 'vitest'
 
-import { noteTexts, ops, options, product, quantize, random, sqnr, weight } from '../../../tests/fixtures/block-models'
+import { noteTexts, options, product, quantize, sqnr, weight } from '../../../tests/fixtures/block-models'
+import { random } from '../../../tests/fixtures/random'
 import { buildGraph, buildModel, node } from '../../../tests/fixtures/build-model'
 import { floats, numbersOf, runModel } from '../../../tests/fixtures/run-model'
 import { testContext } from '../../../tests/fixtures/test-context'
 import type { Model } from '../../core/model/model'
 import type { CalibrationData } from '../../core/pass/pass-context'
 import { apply } from './apply'
+import { opTypes } from '../../../tests/fixtures/op-types'
 
 const K = 64
 /** Channels that share a few causes, as those of a network do. */
@@ -39,7 +41,7 @@ it('GPTQ keeps the outputs of layers that share an input closer than rounding, o
   const truth = await runModel(model, feeds)
   const fidelity = async (algorithm: 'rtn' | 'gptq') => {
     const { model: quantized } = await quantize(model, { algorithm, calibrationSamples: 32 }, { calibration })
-    expect(ops(quantized)).toEqual(['MatMulNBits', 'MatMulNBits'])
+    expect(opTypes(quantized)).toEqual(['MatMulNBits', 'MatMulNBits'])
     const got = await runModel(quantized, feeds)
     return ['y', 'z'].map((output) => sqnr(numbersOf(truth, output), numbersOf(got, output)))
   }

@@ -4,6 +4,7 @@
 import { makeTensor, tensorBytes, type Tensor } from '../../core/model/tensor'
 import type { PassContext } from '../../core/pass/pass-context'
 import { inOrder } from '../../core/tasks/in-order'
+import { isShared } from '../../core/tasks/task'
 import { blockCount, type BlockCodes, type BlockGrid } from './block-codes'
 import type { BlockWeight } from './block-weight'
 import type { BlockMethod } from './choose-algorithm'
@@ -80,8 +81,7 @@ export async function packWeight(
 }
 
 /** The factor of GPTQ is too large for a copy with each panel: threads have to share its memory. */
-const mayCross = (method: BlockMethod): boolean =>
-  method.algorithm !== 'gptq' || !(method.factor.upper.buffer instanceof ArrayBuffer)
+const mayCross = (method: BlockMethod): boolean => method.algorithm !== 'gptq' || isShared(method.factor.upper)
 
 function cutPanels({ n, k }: BlockWeight, { blockSize }: BlockGrid): readonly Panel[] {
   const rows = Math.min(n, Math.max(1, Math.floor(PANEL_VALUES / k)))

@@ -6,10 +6,8 @@ import {
   options,
   EXACT_DB,
   LEAST_DB,
-  random,
   weight,
   quantize,
-  ops,
   noteTexts,
   find,
   required,
@@ -20,6 +18,7 @@ import {
   agreement,
   product,
 } from '../../../tests/fixtures/block-models'
+import { random } from '../../../tests/fixtures/random'
 import { buildModel, node, tensor } from '../../../tests/fixtures/build-model'
 import { floats, numbersOf, runModel } from '../../../tests/fixtures/run-model'
 import { testContext } from '../../../tests/fixtures/test-context'
@@ -28,6 +27,7 @@ import type { Model } from '../../core/model/model'
 import { float, intAttribute } from '../../core/model/node'
 import { apply } from './apply'
 import type { BlockOptions } from './plan'
+import { opTypes } from '../../../tests/fixtures/op-types'
 
 /** Rows of outputs of a weight that is stored as [k, n], as `product` has it. */
 const byOutput = (w: ArrayLike<number>, k: number, n: number): Float64Array =>
@@ -49,7 +49,7 @@ const TITLE = '$bits bits, symmetric $symmetric, $k × $n in blocks of $blockSiz
 describe('MatMulNBits', () => {
   it.each(gridOf(['2', '4', '8']))(`multiplies by its definition: ${TITLE}`, async ({ k, n, ...given }) => {
     const { model, sessionOptions } = await quantize(product(k, n), given)
-    const facts = [ops(model), model.opsets.get('com.microsoft'), model.graph.initializers.has('w'), sessionOptions]
+    const facts = [opTypes(model), model.opsets.get('com.microsoft'), model.graph.initializers.has('w'), sessionOptions]
     expect(facts).toEqual([['MatMulNBits'], 1, false, undefined])
     const restored = nBitsWeight(model, find(model, 'MatMulNBits'))
     expect(sqnr(floatWeight(k, n), restored)).toBeGreaterThan(LEAST_DB[given.bits])
@@ -106,7 +106,7 @@ describe('MatMulNBits', () => {
       nodes: [node('Gemm', ['x', 'w', 'c'], ['y'], attributes)],
     })
     const { model: quantized } = await quantize(model, { bits: '8', blockSize: '16' })
-    expect(ops(quantized)).toEqual(['MatMulNBits', 'Add'])
+    expect(opTypes(quantized)).toEqual(['MatMulNBits', 'Add'])
     const feeds = { x: floats([3, 48], random(144, 3)) }
     const truth = numbersOf(await runModel(model, feeds, 'disabled'), 'y')
     expect(await agreement(quantized, feeds, truth)).toBeGreaterThan(LEAST_DB['8'])
@@ -126,7 +126,7 @@ describe('MatMulNBits', () => {
       nodes: [node('MatMul', ['x', 'w'], ['y'])],
     })
     const { model: quantized } = await quantize(model, { bits: '8' })
-    expect(ops(quantized)).toEqual(['MatMulNBits', ...added])
+    expect(opTypes(quantized)).toEqual(['MatMulNBits', ...added])
     const count = input.reduce((all, size) => all * size, 1)
     const feeds = { x: floats(input, random(count, 3)) }
     const truth = await runModel(model, feeds)
@@ -147,7 +147,7 @@ describe('MatMulNBits', () => {
 describe('blocked DequantizeLinear', () => {
   it.each(gridOf(['4', '8']))(`restores by its definition: ${TITLE}`, async ({ k, n, ...given }) => {
     const { model, sessionOptions } = await quantize(product(k, n), { ...given, format: 'qdq' })
-    const facts = [ops(model), model.opsets.get(''), model.opsets.has('com.microsoft')]
+    const facts = [opTypes(model), model.opsets.get(''), model.opsets.has('com.microsoft')]
     expect(facts).toEqual([['DequantizeLinear', 'MatMul'], 21, false])
     expect(sessionOptions).toEqual({ 'session.disable_quant_qdq': '1' })
     const restored = elementsWeight(model, find(model, 'DequantizeLinear').inputs, 0, Number(given.blockSize))
@@ -165,7 +165,7 @@ describe('blocked DequantizeLinear', () => {
       nodes: [node('Gemm', ['x', 'w', 'c'], ['y'], { transB: 1, alpha: float(0.5), beta: float(2) })],
     })
     const { model: quantized } = await quantize(model, { format: 'qdq', bits: '8', blockSize: '16' })
-    expect(ops(quantized)).toEqual(['DequantizeLinear', 'Gemm'])
+    expect(opTypes(quantized)).toEqual(['DequantizeLinear', 'Gemm'])
     expect(intAttribute(find(quantized, 'DequantizeLinear'), 'axis', -1)).toBe(1)
     const feeds = { x: floats([3, 48], random(144, 3)) }
     const truth = numbersOf(await runModel(model, feeds, 'disabled'), 'y')

@@ -3,7 +3,6 @@
 import { describe, expect, it } from 'vitest'
 
 import {
-  random,
   weight,
   quantize,
   noteTexts,
@@ -13,6 +12,7 @@ import {
   agreement,
   product,
 } from '../../../tests/fixtures/block-models'
+import { random } from '../../../tests/fixtures/random'
 import { buildGraph, buildModel, node, tensor, type ModelParts } from '../../../tests/fixtures/build-model'
 import { floats, numbersOf, runModel } from '../../../tests/fixtures/run-model'
 import type { Model } from '../../core/model/model'

@@ -1,5 +1,6 @@
 // Computes MatMul, Gemm, Conv, LSTM and embedding lookups in 8-bit integers. Weights are quantized here, activations while the model runs:
-// with ranges measured there and then (DynamicQuantizeLinear), or with fixed ones from real samples (QuantizeLinear). Read plan.ts for which nodes are taken, integer-nodes.ts for what they become.
+// with ranges measured there and then (DynamicQuantizeLinear), or with fixed ones from real samples (QuantizeLinear). Read plan.ts for which
+// nodes are taken, integer-nodes.ts for what they become.
 
 import type { Graph } from '../../core/model/graph'
 import { inferShapes } from '../../core/model/infer-shapes'

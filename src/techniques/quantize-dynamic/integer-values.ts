@@ -1,5 +1,6 @@
 // The integer form of single values of a graph: activations (DynamicQuantizeLinear, or QuantizeLinear with fixed parameters), weights
-// (quantized here) and what exists in integers only. Each is made once for all its readers. Which nodes read them is the business of integer-nodes.ts.
+// (quantized here) and what exists in integers only. Each is made once for all its readers. Which nodes read them is the business
+// of integer-nodes.ts.
 
 import { valuesRead } from '../../core/model/graph-index'
 import type { GraphEdit } from '../../core/model/map-graphs'

@@ -5,14 +5,14 @@ import { buildModel, node, tensor } from '../../../tests/fixtures/build-model'
 import { floats, numbersOf, runModel } from '../../../tests/fixtures/run-model'
 import { numbersIn } from '../../../tests/fixtures/tensor-numbers'
 import { testContext } from '../../../tests/fixtures/test-context'
-import type { Model } from '../../core/model/model'
+import { random } from '../../../tests/fixtures/random'
 import { float } from '../../core/model/node'
-import { seededRng } from '../../core/numeric/rng'
 import { defaultOptions } from '../../core/options/parse-options'
 import { apply } from './apply'
 import type { DynamicOptions } from './plan'
 import { quantizeLikeEngine } from './reference'
 import { spec } from './spec'
+import { opTypes } from '../../../tests/fixtures/op-types'
 
 const DEFAULTS: DynamicOptions = defaultOptions(spec.options)
 /** Conformance C14 of the specification: input, integers, scale, zero point. */
@@ -22,12 +22,6 @@ const C14: readonly (readonly [readonly number[], readonly number[], number, num
   [[1, 2.1, 1.3, 2.5, 3.34, 4], [64, 134, 83, 159, 213, 255], 0.01568627543747425, 0],
   [[0, 0, 0], [0, 0, 0], 1, 0],
 ]
-
-const random = (count: number, seed: number): number[] => {
-  const rng = seededRng(seed)
-  return Array.from({ length: count }, () => rng.normal())
-}
-const opsOf = (model: Model): string[] => model.graph.nodes.map(({ opType }) => opType)
 
 describe('quantize-dynamic by the specification', () => {
   it('follows conformance C13: structure, a shared input, a product of activations, a Gemm with alpha', async () => {
@@ -47,7 +41,7 @@ describe('quantize-dynamic by the specification', () => {
       ],
     })
     const { model: quantized } = await apply(model, { ...DEFAULTS, layout: 'reference' }, testContext())
-    const made = opsOf(quantized).toSorted()
+    const made = opTypes(quantized).toSorted()
     const product = ['MatMulInteger', 'Cast', 'Mul', 'Mul']
     const expected = ['DynamicQuantizeLinear', ...product, 'Add', ...product, 'MatMul', 'Gemm']
     expect(made).toEqual(expected.toSorted())
@@ -100,7 +94,7 @@ describe('the options of quantize-dynamic', () => {
     })
     const left = async (options: Partial<DynamicOptions>): Promise<string[]> => {
       const { model: quantized } = await apply(model, { ...DEFAULTS, ...options }, testContext())
-      return opsOf(quantized).filter((op) => op === 'MatMul' || op === 'Gemm')
+      return opTypes(quantized).filter((op) => op === 'MatMul' || op === 'Gemm')
     }
     expect(await left({ operators: ['MatMul'] })).toEqual(['Gemm'])
     expect(await left({ operators: ['MatMul'], layout: 'reference' })).toEqual([])

@@ -2,18 +2,19 @@ import { describe, expect, it } from 'vitest'
 import { buildGraph, buildModel, node, tensor } from '../../../tests/fixtures/build-model'
 import { floats, numbersOf, runModel } from '../../../tests/fixtures/run-model'
 import { testContext } from '../../../tests/fixtures/test-context'
+import { random } from '../../../tests/fixtures/random'
 import { LabError } from '../../core/errors/lab-error'
 import type { Model } from '../../core/model/model'
 import { float } from '../../core/model/node'
 import { defaultOptions } from '../../core/options/parse-options'
 import { measureError } from '../../core/numeric/error-metrics'
-import { seededRng } from '../../core/numeric/rng'
 import { verifyGraph, verifyInterface } from '../../core/model/verify-graph'
 import { encodeParts } from '../../core/onnx/encode-parts'
 import { apply } from './apply'
 import type { DynamicOptions } from './plan'
 import { integerProduct } from './reference'
 import { spec } from './spec'
+import { opTypes } from '../../../tests/fixtures/op-types'
 
 const DEFAULTS: DynamicOptions = defaultOptions(spec.options)
 
@@ -25,11 +26,6 @@ const MIN_LSTM_SQNR_DB = 25
 const MAX_REFERENCE_ERROR = 5e-7
 /** Of one element of a product, relative to the product of the norms of its row and column. */
 const MAX_DOT_PRODUCT_ERROR = 6e-3
-
-const random = (count: number, seed: number): number[] => {
-  const rng = seededRng(seed)
-  return Array.from({ length: count }, () => rng.normal())
-}
 
 const count = (model: Model, opType: string): number => model.graph.nodes.filter((n) => n.opType === opType).length
 
@@ -170,12 +166,11 @@ const dot = (a: readonly number[], b: readonly number[]): number =>
   a.reduce((sum, value, i) => sum + value * (b[i] as number), 0)
 
 describe('quantize-dynamic', () => {
-  const opsOf = (model: Model): string[] => model.graph.nodes.map(({ opType }) => opType)
   const notesOf = async (model: Model, options = DEFAULTS) => (await apply(model, options, testContext())).notes
 
   it('turns Gemm with a transposed weight into the form that engines fuse', async () => {
     const { model } = await apply(gemm({ transB: 1 }, [24, 32]), DEFAULTS, testContext())
-    expect(opsOf(model)).toEqual(['DynamicQuantizeLinear', 'MatMulInteger', 'Mul', 'Cast', 'Mul', 'Add'])
+    expect(opTypes(model)).toEqual(['DynamicQuantizeLinear', 'MatMulInteger', 'Mul', 'Cast', 'Mul', 'Add'])
     expect(model.graph.initializers.get('w_quantized')).toMatchObject({ dtype: 'int8', dims: [32, 24] })
     expect(model.graph.initializers.has('w')).toBe(false)
   })
@@ -204,7 +199,7 @@ describe('quantize-dynamic', () => {
     })
     const { model: quantized } = await apply(model, DEFAULTS, testContext())
     expect(quantized.graph.initializers.has('w')).toBe(true)
-    expect(opsOf(quantized)).toContain('MatMulInteger')
+    expect(opTypes(quantized)).toContain('MatMulInteger')
   })
 
   it('says why a product without a weight stays in float', async () => {
@@ -336,7 +331,7 @@ describe('quantize-dynamic', () => {
     })
     const options = { ...DEFAULTS, granularity: 'tensor' } as const
     const { model: quantized } = await apply(model, options, testContext())
-    expect(opsOf(quantized).toSorted()).toEqual(
+    expect(opTypes(quantized).toSorted()).toEqual(
       ['Cast', 'DequantizeLinear', 'Gather', 'MatMulInteger', 'Mul', 'Mul', 'Relu', 'Transpose'].toSorted(),
     )
     const i = {

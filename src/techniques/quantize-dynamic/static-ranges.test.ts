@@ -6,12 +6,12 @@ import { floats, numbersOf, runModel } from '../../../tests/fixtures/run-model'
 import { SMALL_MODELS } from '../../../tests/fixtures/small-models'
 import { numbersIn } from '../../../tests/fixtures/tensor-numbers'
 import { testContext } from '../../../tests/fixtures/test-context'
+import { random as normal } from '../../../tests/fixtures/random'
 import { LabError } from '../../core/errors/lab-error'
 import { indexGraph } from '../../core/model/graph-index'
 import type { Model } from '../../core/model/model'
 import { verifyGraph, verifyInterface } from '../../core/model/verify-graph'
 import { measureError } from '../../core/numeric/error-metrics'
-import { seededRng } from '../../core/numeric/rng'
 import { encodeParts } from '../../core/onnx/encode-parts'
 import { defaultOptions, parseOptions } from '../../core/options/parse-options'
 import { dataNeed } from '../../core/options/spec'
@@ -21,6 +21,7 @@ import { apply } from './apply'
 import type { DynamicOptions } from './plan'
 import { integerProduct, quantizeLikeEngine, quantizeWithin } from './reference'
 import { spec } from './spec'
+import { opTypes } from '../../../tests/fixtures/op-types'
 
 const DYNAMIC: DynamicOptions = defaultOptions(spec.options)
 const STATIC: DynamicOptions = { ...DYNAMIC, activationRanges: 'static' }
@@ -30,13 +31,9 @@ const MAX_REFERENCE_ERROR = 5e-7
 /** Of whole small networks against their float originals, as the contract tests ask of defaults. */
 const MIN_SQNR_DB = 20
 
-const random = (count: number, seed: number): number[] => {
-  const rng = seededRng(seed)
-  return Array.from({ length: count }, () => Math.fround(rng.normal()))
-}
+const random = (count: number, seed: number): number[] => normal(count, seed).map(Math.fround)
 const matrix = (values: readonly number[], columns: number): number[][] =>
   Array.from({ length: values.length / columns }, (_, row) => values.slice(row * columns, (row + 1) * columns))
-const opsOf = (model: Model): string[] => model.graph.nodes.map(({ opType }) => opType)
 const bytesOf = ({ model }: PassResult) => encodeParts(model)
 
 const samplesOf = (dims: readonly number[], ...rows: readonly (readonly number[])[]): CalibrationData => ({
@@ -95,7 +92,7 @@ describe('a product with a static range', () => {
 
   it('needs no node but the product: scale, zero point and product of the scales are constants', async () => {
     const { model } = await apply(product, STATIC, withRanges({ x: RANGE }))
-    expect(opsOf(model)).toEqual(['QuantizeLinear', 'MatMulInteger', 'Cast', 'Mul', 'Add'])
+    expect(opTypes(model)).toEqual(['QuantizeLinear', 'MatMulInteger', 'Cast', 'Mul', 'Add'])
     const { initializers } = model.graph
     const { scale, zeroPoint } = quantizeWithin([], RANGE)
     expect(numbersIn(initializers.get('x_scale'))).toEqual([scale])
@@ -120,7 +117,7 @@ describe('a product with a static range', () => {
     const [left, right] = [random(32, 4), random(24, 5)]
     const ranges = { x: [-2, 2], z: [-3, 1] } as const
     const { model: made } = await apply(model, { ...STATIC, constantWeightsOnly: false }, withRanges(ranges))
-    expect(opsOf(made).toSorted()).toEqual(['Cast', 'MatMulInteger', 'Mul', 'QuantizeLinear', 'QuantizeLinear'])
+    expect(opTypes(made).toSorted()).toEqual(['Cast', 'MatMulInteger', 'Mul', 'QuantizeLinear', 'QuantizeLinear'])
     const got = await runModel(made, { x: floats([4, 8], left), z: floats([8, 3], right) })
     const [a, b] = [quantizeWithin(left, ranges.x), quantizeWithin(right, ranges.z)]
     const sums = matrix(a.q, 8).flatMap((row) =>
@@ -158,7 +155,7 @@ describe('a convolution with a static range', () => {
 
   it('has the integers and the answers of the float64 twin, padding included', async () => {
     const { model } = await apply(convolution, STATIC, withRanges({ x: RANGE }))
-    expect(opsOf(model)).toEqual(['QuantizeLinear', 'ConvInteger', 'Cast', 'Mul'])
+    expect(opTypes(model)).toEqual(['QuantizeLinear', 'ConvInteger', 'Cast', 'Mul'])
     const twin = integerProduct(patches, kernels, { weightType: 'int8', granularity: 'channel', range: RANGE })
     const expected = Array.from({ length: outputs }, (_, output) => twin.map((row) => row[output] as number)).flat()
     const feeds = { x: floats([1, channels, size, size], xs) }
@@ -210,7 +207,7 @@ describe('values that a Relu makes', () => {
       ],
     })
     const { model: made } = await apply(model, STATIC, withRanges({ r: [-4, 4] }))
-    expect(opsOf(made).filter((op) => op === 'QuantizeLinear')).toHaveLength(1)
+    expect(opTypes(made).filter((op) => op === 'QuantizeLinear')).toHaveLength(1)
     expect(numbersIn(made.graph.initializers.get('r_zero_point'))).toEqual([0])
     expect(numbersIn(made.graph.initializers.get('r_scale'))).toEqual([Math.fround(4 / 255)])
   })
@@ -322,7 +319,7 @@ describe('what has no static form', () => {
     })
     const { model: made, notes } = await apply(model, STATIC, withRanges({ x: [-3, 3] }))
     verifyGraph(made)
-    expect(opsOf(made)).toContain('QuantizeLinear')
+    expect(opTypes(made)).toContain('QuantizeLinear')
     expect(
       notes.filter(({ text }) => /measured while the model runs/.test(text)).map(({ subject }) => subject),
     ).toEqual(['t', 'e'])
@@ -339,7 +336,7 @@ describe('what has no static form', () => {
       nodes: [node('LSTM', ['x', 'w', 'r'], ['y'], { hidden_size: 4 })],
     })
     const result = await apply(model, STATIC, testContext())
-    expect(opsOf(result.model)).toEqual(['DynamicQuantizeLSTM'])
+    expect(opTypes(result.model)).toEqual(['DynamicQuantizeLSTM'])
     expect(result.notes[0]?.text).toMatch(/measured while the model runs/)
   })
 })

@@ -3,17 +3,18 @@ import { buildGraph, buildModel, node, tensor } from '../../../tests/fixtures/bu
 import { floats, numbersOf, runModel } from '../../../tests/fixtures/run-model'
 import { numbersIn } from '../../../tests/fixtures/tensor-numbers'
 import { testContext } from '../../../tests/fixtures/test-context'
+import { random } from '../../../tests/fixtures/random'
 import type { Model } from '../../core/model/model'
 import { float } from '../../core/model/node'
 import { verifyGraph, verifyInterface } from '../../core/model/verify-graph'
 import { measureError } from '../../core/numeric/error-metrics'
-import { seededRng } from '../../core/numeric/rng'
 import type { CalibrationData, PassContext } from '../../core/pass/pass-context'
 import type { NamedValues } from '../../core/pass/tensor-value'
 import { defaultOptions } from '../../core/options/parse-options'
 import { apply } from './apply'
 import { integerLayer } from './reference'
 import { spec, type StaticOptions } from './spec'
+import { opTypes } from '../../../tests/fixtures/op-types'
 
 const DEFAULTS: StaticOptions = defaultOptions(spec.options)
 
@@ -26,10 +27,6 @@ const MAX_REFERENCE_ERROR = 5e-7
 /** Of one element of a product, relative to the product of the norms of its row and column. */
 const MAX_DOT_PRODUCT_ERROR = 6e-3
 
-const random = (count: number, seed: number): number[] => {
-  const rng = seededRng(seed)
-  return Array.from({ length: count }, () => rng.normal())
-}
 const weight = (dims: number[], seed: number) =>
   tensor(
     'float32',
@@ -53,8 +50,7 @@ async function quantize(model: Model, feeds: NamedValues[], options = DEFAULTS, 
   return result
 }
 
-const ops = (model: Model): string[] => model.graph.nodes.map(({ opType }) => opType)
-const count = (model: Model, opType: string): number => ops(model).filter((op) => op === opType).length
+const count = (model: Model, opType: string): number => opTypes(model).filter((op) => op === opType).length
 const constant = (model: Model, name: string): number[] => numbersIn(model.graph.initializers.get(name))
 
 const linspace = (from: number, to: number, count: number): number[] =>
@@ -88,7 +84,7 @@ describe('the values of the reference toolkit', () => {
     expect(constant(result, 'b_quantized_zero_point')).toEqual([0])
     expect(constant(result, 'y_scale')).toEqual([0.0013865547953173518])
     expect(constant(result, 'y_zero_point')).toEqual([-128])
-    expect(ops(result)).not.toContain('Relu')
+    expect(opTypes(result)).not.toContain('Relu')
     expect(result.graph.nodes.find(({ opType }) => opType === 'Conv')?.outputs).toEqual(['y_QuantizeLinear_Input'])
   })
 
@@ -262,7 +258,7 @@ describe('a layer', () => {
     })
     const feeds = [{ x: floats([4, 16], random(64, 6)) }]
     const { model: quantized } = await quantize(model, feeds)
-    expect(ops(quantized)).not.toContain('Constant')
+    expect(opTypes(quantized)).not.toContain('Constant')
     expect([...quantized.graph.initializers.keys()].filter((name) => name.startsWith('w_quantized'))).toHaveLength(2)
     expect(await sqnr(model, feeds)).toBeGreaterThan(30)
   })

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { buildGraph, buildModel, node, tensor } from '../../../tests/fixtures/build-model'
 import { floats, numbersOf, runModel } from '../../../tests/fixtures/run-model'
 import { testContext } from '../../../tests/fixtures/test-context'
+import { random } from '../../../tests/fixtures/random'
 import { LabError } from '../../core/errors/lab-error'
 import { indexGraph } from '../../core/model/graph-index'
 import type { Model } from '../../core/model/model'
@@ -9,7 +10,6 @@ import { intAttribute, subgraphs } from '../../core/model/node'
 import { tensorSizeBytes } from '../../core/model/tensor'
 import { verifyGraph, verifyInterface } from '../../core/model/verify-graph'
 import { measureError } from '../../core/numeric/error-metrics'
-import { seededRng } from '../../core/numeric/rng'
 import { encodeParts } from '../../core/onnx/encode-parts'
 import type { NamedValues } from '../../core/pass/tensor-value'
 import { apply } from './apply'
@@ -25,10 +25,6 @@ const MAX_REFERENCE_ERROR = 5e-7
 /** Of a dot product, relative to the product of both norms. */
 const MAX_DOT_PRODUCT_ERROR = 1.5e-3
 
-const random = (count: number, seed: number): number[] => {
-  const rng = seededRng(seed)
-  return Array.from({ length: count }, () => rng.normal())
-}
 const sizeOf = (dims: readonly number[]): number => dims.reduce((product, dim) => product * dim, 1)
 const weight = (dims: number[], seed = 1) => tensor('float32', dims, random(sizeOf(dims), seed))
 

@@ -4,7 +4,8 @@ import { verifyGraph } from '../../core/model/verify-graph'
 import type { NamedValues, TensorValue } from '../../core/pass/tensor-value'
 import { buildModel, node, tensor, type ModelParts } from '../../../tests/fixtures/build-model'
 import { floats, numbersOf, runModel } from '../../../tests/fixtures/run-model'
-import { chain, exactly, ints, noise, opTypes, simplify, uniform, weight } from '../../../tests/fixtures/simplify-model'
+import { chain, exactly, ints, noise, simplify, uniform, weight } from '../../../tests/fixtures/simplify-model'
+import { opTypes } from '../../../tests/fixtures/op-types'
 
 /** Both zeros, infinities, subnormals, and numbers on and beside the bounds of the tests. */
 const EDGES = [

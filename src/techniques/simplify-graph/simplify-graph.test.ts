@@ -4,7 +4,8 @@ import type { Model } from '../../core/model/model'
 import type { Tensor } from '../../core/model/tensor'
 import type { NamedValues } from '../../core/pass/tensor-value'
 import { buildGraph, buildModel, node, tensor, type ModelParts } from '../../../tests/fixtures/build-model'
-import { chain, exactly, noise, opTypes, simplify, weight } from '../../../tests/fixtures/simplify-model'
+import { chain, exactly, noise, simplify, weight } from '../../../tests/fixtures/simplify-model'
+import { opTypes } from '../../../tests/fixtures/op-types'
 
 describe('duplicates', () => {
   test('weights with the same bytes are stored once, and operators on them computed once', async () => {

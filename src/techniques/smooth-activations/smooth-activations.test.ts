@@ -14,6 +14,7 @@ import { apply } from './apply'
 import { referenceSmooth } from './reference'
 import { mostEven, smoothScales } from './smooth-scales'
 import { spec, type SmoothOptions } from './spec'
+import { opTypes } from '../../../tests/fixtures/op-types'
 
 const K = 6
 /** Channel 2 is a hundred times larger. */
@@ -48,7 +49,6 @@ const numbers = ({ graph }: Model, name: string): number[] => {
   const found = graph.initializers.get(name)
   return found ? Array.from(viewAs(tensorBytes(found), Float32Array)) : []
 }
-const opTypes = ({ graph }: Model): string[] => graph.nodes.map(({ opType }) => opType)
 
 async function expectSameAnswers(before: Model, after: Model, data: CalibrationData): Promise<void> {
   const feeds = await data.sample(0)
